@@ -1,0 +1,35 @@
+/**
+ * How one replica is started. Data only: it is stored with the release, so that a rollback needs no builder.
+ * Texts in `argv`, `cwd`, `env` and `files` may hold {{port}}, {{replicaDir}} and {{releaseDir}}.
+ */
+export interface Launch {
+  /** Started without a shell; the first word is an absolute path. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** What the runtime itself needs; holds no secret. The user's variables win, except PORT and `portVariables`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables besides PORT that carry the port, such as SERVER_PORT. */
+  readonly portVariables: readonly string[];
+  /** Written into the replica's directory before each start; paths are relative to it. */
+  readonly files: readonly LaunchFile[];
+  /** What really runs, as the runtime reports it: "OpenJDK 17.0.15", "Node.js 24.21.0", "Tomcat 10.1.60 on OpenJDK 17.0.15". */
+  readonly runtimeVersion: string;
+}
+
+export interface LaunchFile {
+  readonly path: string;
+  readonly content: string;
+}
+
+export interface LaunchPlaces {
+  readonly port: number;
+  /** The replica's own writable directory. */
+  readonly replicaDir: string;
+  /** The build's directory, read-only for the application. */
+  readonly releaseDir: string;
+}
+
+/** Fills the places of a template in; an unknown place is left as it stands. */
+export function fill(template: string, places: LaunchPlaces): string {
+  return template.replace(/\{\{(port|replicaDir|releaseDir)\}\}/g, (_, name: keyof LaunchPlaces) => String(places[name]));
+}

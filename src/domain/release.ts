@@ -1,0 +1,80 @@
+import type { SealedVariable } from './envelope.ts';
+import type { BuildKey, Digest, InstanceId, ReleaseId } from './ids.ts';
+import type { Launch } from './launch.ts';
+
+export type Probe = ProbeCheck & {
+  /** Between the start of the process and the first look. */
+  readonly delayMs: number;
+  /** Of one look. */
+  readonly timeoutMs: number;
+};
+
+export type ProbeCheck =
+  | { readonly type: 'http'; readonly scheme: 'HTTP' | 'HTTPS'; readonly path: string; readonly host?: string }
+  | { readonly type: 'tcp' }
+  | { readonly type: 'command'; readonly command: readonly string[] };
+
+export interface Artifact {
+  readonly storage: string;
+  readonly type: string;
+  readonly url: string;
+  readonly auth?: string;
+  readonly version?: string;
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+/** A part of the platform a client names: {id, type} and what it sent beside them, echoed unchanged. */
+export interface ReferResource {
+  readonly id: string;
+  readonly type: string;
+  readonly refer_alias?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+export interface ExternalAccess {
+  readonly id: string;
+  /** Upper case. */
+  readonly protocol?: string;
+  readonly address?: string;
+  readonly forwardPort?: number;
+  readonly createTime: number;
+  readonly updateTime: number;
+}
+
+export type Strategy = 'RollingUpdate' | 'Recreate';
+
+/** What an instance is asked to be: the immutable content of a release. */
+export interface ReleaseContent {
+  /** The user's `version`; only a label. */
+  readonly label: string;
+  readonly flavorId: string;
+  /** As sent with the instance; absent: the component's source was used. */
+  readonly artifacts?: Readonly<Record<string, Artifact>>;
+  /** What is deployed: resolved from `artifacts` or from the component's source when the request was accepted. */
+  readonly source: Artifact;
+  /** The instance's own variables. */
+  readonly env: readonly SealedVariable[];
+  /** The application's variables in that environment, as they were when the request was accepted; the instance's own win. */
+  readonly inheritedEnv: readonly SealedVariable[];
+  /** The other members of `configuration`, as sent. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+  readonly strategy: Strategy;
+  readonly readiness?: Probe;
+  readonly liveness?: Probe;
+  readonly externalAccesses: readonly ExternalAccess[];
+  readonly referResources: readonly ReferResource[];
+}
+
+/** A release in the making has neither number nor digest; once it served it has all and never changes. */
+export interface Release {
+  readonly id: ReleaseId;
+  readonly instance: InstanceId;
+  /** 1, 2, 3 ... per instance; given in the transaction that makes it the serving one. */
+  readonly number?: number;
+  readonly content: ReleaseContent;
+  readonly digest?: Digest;
+  readonly build?: BuildKey;
+  readonly launch?: Launch;
+  readonly createTime: number;
+  readonly servedTime?: number;
+}

@@ -1,0 +1,84 @@
+import type { SealedVariable } from './envelope.ts';
+import type { BuildKey, HostId, InstanceId } from './ids.ts';
+import type { Launch } from './launch.ts';
+import type { Probe } from './release.ts';
+
+/** What one replica may use. */
+export interface Limits {
+  /** Thousandths of a core. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+}
+
+/** One putting-into-service of a release, complete for a driver: it reads no database. */
+export interface Rollout {
+  readonly instance: InstanceId;
+  /** Rises per instance, never reused. */
+  readonly number: number;
+  /** Ordinal n runs on hosts[n % hosts.length]. Never empty. */
+  readonly hosts: readonly HostId[];
+  /** Numeric user of the application; absent: the platform's own user. */
+  readonly user?: number;
+  readonly build: BuildKey;
+  /** Absolute directory of the build on the host. */
+  readonly releaseDir: string;
+  readonly launch: Launch;
+  readonly env: readonly SealedVariable[];
+  readonly limits: Limits;
+  readonly readiness?: Probe;
+  readonly liveness?: Probe;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** Names one running copy. */
+export interface ReplicaId {
+  readonly instance: InstanceId;
+  readonly rollout: number;
+  readonly ordinal: number;
+}
+
+export const replicaName = (id: ReplicaId): string => `${id.instance}/${id.rollout}/${id.ordinal}`;
+
+/** starting: placed, not ready yet; running: its process lives; backoff: it exited and waits for its next start; stopping: asked to end; exited: ended for good. */
+export type ReplicaState = 'starting' | 'running' | 'backoff' | 'stopping' | 'exited';
+
+export interface Exit {
+  readonly code?: number;
+  readonly signal?: string;
+  readonly outOfMemory?: boolean;
+  /** Nobody saw how it ended. */
+  readonly unknown?: boolean;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What the probe saw last, in a sentence: "HTTP 503 from GET /ready", "listens on 8080, not on PORT (20017)". */
+  readonly saw: string;
+}
+
+/** What a driver saw of one replica. Never what was asked for. */
+export interface Observed extends ReplicaId {
+  readonly host: HostId;
+  /** Where the ingress reaches it; absent before a port is chosen. */
+  readonly address?: { readonly host: string; readonly port: number };
+  readonly state: ReplicaState;
+  readonly pid?: number;
+  readonly startedAt?: number;
+  /** How often it was started again after an exit. */
+  readonly restarts: number;
+  readonly lastExit?: Exit;
+  readonly readiness: Readiness;
+  /** Which limits the host enforces: "cpu", "memory", "pids". */
+  readonly enforced: readonly string[];
+  readonly runtimeVersion: string;
+}
+
+export function describeExit(exit: Exit): string {
+  if (exit.unknown) return 'unknown (nobody saw it end)';
+  if (exit.outOfMemory) return `signal ${exit.signal ?? 'SIGKILL'} (out of memory)`;
+  if (exit.signal !== undefined) return `signal ${exit.signal}`;
+  return `code ${exit.code ?? 0}`;
+}

@@ -1,0 +1,243 @@
+/**
+ * The rows, as both databases hold them. Times are milliseconds since 1970; booleans are 0 or 1; a column named
+ * `*_json` holds JSON text, which only this folder writes and parses. Secrets inside are envelopes.
+ */
+export interface Tables {
+  /** Facts about the platform itself: its id, region, this host's id, the schema's checksums live in the migrator's own table. */
+  facts: { name: string; value: string };
+  domains: { id: string; name: string };
+  projects: { id: string; domain_id: string; name: string; create_time: number };
+  users: {
+    id: string;
+    domain_id: string;
+    name: string;
+    /** scrypt, with its parameters and salt. */
+    password_hash: string;
+    enabled: number;
+    create_time: number;
+  };
+  /** Only hashes of tokens are stored. */
+  tokens: {
+    hash: string;
+    user_id: string;
+    /** Scope: a project, or the whole domain where null. */
+    project_id: string | null;
+    issue_time: number;
+    expire_time: number;
+  };
+  /** Unique: (project_id, name). */
+  applications: {
+    id: string;
+    project_id: string;
+    name: string;
+    description: string | null;
+    enterprise_project_id: string;
+    creator: string;
+    component_count: number;
+    create_time: number;
+    update_time: number;
+  };
+  application_configurations: {
+    application_id: string;
+    environment_id: string;
+    project_id: string;
+    /** readonly SealedVariable[] */
+    env_json: string;
+  };
+  /** Unique among live ones (deleting = 0): (application_id, name_key). name_key is the lower-case name. */
+  components: {
+    id: string;
+    project_id: string;
+    application_id: string;
+    name: string;
+    name_key: string;
+    runtime: string;
+    category: string;
+    sub_category: string | null;
+    description: string | null;
+    source_json: string | null;
+    build_json: string | null;
+    deleting: number;
+    creator: string;
+    create_time: number;
+    update_time: number;
+  };
+  /** Unique: (project_id, name_key). */
+  environments: {
+    id: string;
+    project_id: string;
+    name: string;
+    name_key: string;
+    alias: string | null;
+    description: string | null;
+    enterprise_project_id: string;
+    charge_mode: string;
+    deploy_mode: string;
+    vpc_id: string;
+    creator: string;
+    create_time: number;
+    update_time: number;
+  };
+  /** Order within an environment: position. Unique: (environment_id, type, resource_id). */
+  environment_resources: {
+    environment_id: string;
+    project_id: string;
+    position: number;
+    is_base: number;
+    resource_id: string;
+    type: string;
+    name: string | null;
+  };
+  hosts: { id: string; name: string; create_time: number };
+  /** Unique among live ones (delete_time is null): (environment_id, name); unique: host_name. */
+  instances: {
+    id: string;
+    project_id: string;
+    application_id: string;
+    component_id: string;
+    environment_id: string;
+    name: string;
+    description: string | null;
+    platform_type: string;
+    /** Which driver runs it: "process". */
+    driver: string;
+    /** The resource it was placed on: type and id. */
+    target_json: string;
+    /** Host name at the ingress, computed once. */
+    host_name: string;
+    wanted: string;
+    activity: string | null;
+    replicas: number;
+    /** readonly HostId[]; null: all. */
+    hosts_json: string | null;
+    /** Numeric user of its processes; null: the platform's own. Unique among live ones. */
+    uid: number | null;
+    serving_rollout: number | null;
+    serving_release_id: string | null;
+    /** The newest release that was asked for, shown until one serves. */
+    requested_release_id: string;
+    next_rollout: number;
+    next_release_number: number;
+    /** Whether it ever got artifacts of its own. */
+    has_own_artifacts: number;
+    /** domain Health as last observed. */
+    healthy: number;
+    observable: number;
+    health_detail: string | null;
+    /** Which limits are enforced, which runtime really runs: shown on the instance. */
+    notes_json: string | null;
+    last_job_id: string | null;
+    creator: string;
+    create_time: number;
+    update_time: number;
+    delete_time: number | null;
+  };
+  releases: {
+    id: string;
+    instance_id: string;
+    project_id: string;
+    number: number | null;
+    label: string;
+    /** domain ReleaseContent */
+    content_json: string;
+    replicas: number;
+    digest: string | null;
+    build_key: string | null;
+    /** domain Launch */
+    launch_json: string | null;
+    /** 1 as long as it is a rollback target or serves; 0 once dropped from the newest 20. */
+    kept: number;
+    create_time: number;
+    served_time: number | null;
+  };
+  /** Primary key: (instance_id, number). */
+  rollouts: {
+    instance_id: string;
+    number: number;
+    release_id: string;
+    project_id: string;
+    create_time: number;
+    /** Set once all its replicas are gone for good. */
+    retire_time: number | null;
+  };
+  /** What was observed. Primary key: (instance_id, rollout, ordinal). */
+  replicas: {
+    instance_id: string;
+    rollout: number;
+    ordinal: number;
+    project_id: string;
+    host_id: string;
+    address_host: string | null;
+    address_port: number | null;
+    state: string;
+    ready: number;
+    /** domain Observed */
+    observed_json: string;
+    observe_time: number;
+  };
+  /** At most one row with state = 'running' and internal = 0 per instance (partial unique index). */
+  jobs: {
+    id: string;
+    project_id: string;
+    instance_id: string;
+    kind: string;
+    internal: number;
+    /** domain Plan */
+    plan_json: string;
+    state: string;
+    phase: string;
+    /** Why it failed: {code, message, failed_task, exit, log}. */
+    problem_json: string | null;
+    /** Hash of caller, method, path and parsed body, for repeated requests while it is open. */
+    request_hash: string | null;
+    created_by: string;
+    create_time: number;
+    update_time: number;
+    end_time: number | null;
+    /** `<node>:<run>`; null: nobody holds it. */
+    lease_owner: string | null;
+    /** Rises with every take; writes carry it. */
+    lease_epoch: number;
+    /** Rises with every heartbeat. */
+    lease_beat: number;
+    forward_used_ms: number;
+    undo_used_ms: number;
+  };
+  /** Unique: (job_id, position). */
+  tasks: {
+    id: string;
+    job_id: string;
+    position: number;
+    name: string;
+    state: string;
+    attempts: number;
+    messages: string;
+    owner: string;
+    create_time: number;
+    update_time: number;
+  };
+  /** A file kept by digest in the data directory. */
+  artifacts: { digest: string; size: number; create_time: number; use_time: number };
+  /** Names in the package repository. Primary key: (project_id, name, version, file). */
+  packages: {
+    project_id: string;
+    name: string;
+    version: string;
+    file: string;
+    digest: string;
+    size: number;
+    creator: string;
+    create_time: number;
+    update_time: number;
+  };
+  audit: {
+    id: string;
+    project_id: string | null;
+    user_id: string;
+    action: string;
+    object_id: string;
+    job_id: string | null;
+    request_id: string;
+    time: number;
+  };
+}
