@@ -25,12 +25,16 @@ export function seal(key: Key, text: string, nonce: Buffer): Envelope {
 
 export function unseal(key: Key, envelope: Envelope): string {
   if (envelope.keyId !== key.id) {
-    throw new Error(`The secret was sealed with key ${envelope.keyId}, but the key at hand is ${key.id}; restore that key file.`);
+    throw new Error(
+      `The secret was sealed with key ${envelope.keyId}, but the key at hand is ${key.id}; restore that key file.`,
+    );
   }
   const data = Buffer.from(envelope.data, 'base64');
   const decipher = createDecipheriv('aes-256-gcm', key.bytes, Buffer.from(envelope.nonce, 'base64'));
   decipher.setAuthTag(data.subarray(data.length - TAG_BYTES));
-  return decipher.update(data.subarray(0, data.length - TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+  return (
+    decipher.update(data.subarray(0, data.length - TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+  );
 }
 
 /** A variable as it is stored and as it travels to a supervisor. */

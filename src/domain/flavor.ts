@@ -56,7 +56,11 @@ function cpuMillis(number: string, unit: string): number {
 /** The limits that a flavor id stands for; a Problem of code `invalid` where it stands for none. */
 export function limitsOf(flavorId: string): Limits {
   const known = flavors.find((flavor) => flavor.flavorId === flavorId && !flavor.custom);
-  if (known) return { cpuMillis: Number.parseInt(known.cpu, 10), memoryBytes: Number.parseInt(known.memory, 10) * GIB };
+  if (known)
+    return {
+      cpuMillis: Number.parseInt(known.cpu, 10),
+      memoryBytes: Number.parseInt(known.memory, 10) * GIB,
+    };
   const match = CUSTOM.exec(flavorId);
   if (match) {
     const [, , cpu = '', cpuUnit = '', , , memory = ''] = match;

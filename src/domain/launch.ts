@@ -31,5 +31,7 @@ export interface LaunchPlaces {
 
 /** Fills the places of a template in; an unknown place is left as it stands. */
 export function fill(template: string, places: LaunchPlaces): string {
-  return template.replace(/\{\{(port|replicaDir|releaseDir)\}\}/g, (_, name: keyof LaunchPlaces) => String(places[name]));
+  return template.replace(/\{\{(port|replicaDir|releaseDir)\}\}/g, (_, name: keyof LaunchPlaces) =>
+    String(places[name]),
+  );
 }

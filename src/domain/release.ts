@@ -10,7 +10,12 @@ export type Probe = ProbeCheck & {
 };
 
 export type ProbeCheck =
-  | { readonly type: 'http'; readonly scheme: 'HTTP' | 'HTTPS'; readonly path: string; readonly host?: string }
+  | {
+      readonly type: 'http';
+      readonly scheme: 'HTTP' | 'HTTPS';
+      readonly path: string;
+      readonly host?: string;
+    }
   | { readonly type: 'tcp' }
   | { readonly type: 'command'; readonly command: readonly string[] };
 

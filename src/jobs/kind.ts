@@ -24,7 +24,7 @@ export interface Task<Parts> {
   readonly name: string;
   run(context: TaskContext<Parts>): Promise<void>;
   undo?(context: TaskContext<Parts>): Promise<void>;
-  /** Once it succeeded, a later failure no longer undoes the job. */
+  /** From the moment it has begun (recorded with its move to running), no failure undoes the job: what is left is put right by repair. */
   readonly pointOfNoReturn?: boolean;
 }
 

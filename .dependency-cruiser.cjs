@@ -1,0 +1,61 @@
+// The import rules of ARCHITECTURE.md: a folder of src imports from itself and from lower ranks only.
+const ranks = [
+  ['domain'],
+  ['store', 'drivers', 'runtimes', 'artifacts', 'builds', 'ingress'],
+  ['jobs', 'iam'],
+  ['tasks'],
+  ['actions'],
+  ['api', 'watch'],
+];
+
+const upward = ranks.flatMap((folders, rank) =>
+  folders.map((folder) => ({
+    name: `${folder}-imports-lower-ranks-only`,
+    severity: 'error',
+    from: { path: `^src/${folder}/` },
+    to: { path: '^src/', pathNot: `^src/(${[folder, ...ranks.slice(0, rank).flat()].join('|')})/` },
+  })),
+);
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '(\\.d\\.ts$|/main\\.ts$)' },
+      to: {},
+    },
+    ...upward,
+    ...['src/ingress/proxy', 'src/drivers/process/supervisor'].map((folder) => ({
+      name: `${folder.split('/').at(-1)}-outlives-the-platform`,
+      severity: 'error',
+      from: { path: `^${folder}/` },
+      to: { path: '^src/', pathNot: `^(${folder}|src/domain)/` },
+    })),
+    {
+      name: 'settings-are-read-by-entry-points-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts|settings\\.ts|cli/)' },
+      to: { path: '^src/settings\\.ts$' },
+    },
+    {
+      name: 'cli-speaks-the-public-api',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/', pathNot: '^src/(cli|domain|store|runtimes)/|^src/(settings|main)\\.ts$' },
+    },
+    {
+      name: 'the-product-does-not-import-its-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|scripts)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node understands: finds the Node that the project brings and runs the given script with it.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const FLOOR = 24;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [script, ...args] = process.argv.slice(2);
+
+function broughtNode() {
+  const names = [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
+  const folders = [join(root, 'node_modules'), dirname(root)];
+  return folders
+    .flatMap((folder) => names.map((name) => join(folder, name, 'bin', 'node')))
+    .find((path) => existsSync(path));
+}
+
+function run(node) {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', script, ...args], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    if (signal) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    } else process.exit(code ?? 1);
+  });
+}
+
+const isFit = Number(process.versions.node.split('.')[0]) >= FLOOR && script !== '--watch';
+if (isFit) {
+  process.argv.splice(1, 2, resolve(script));
+  process.removeAllListeners('warning');
+  await import(pathToFileURL(resolve(script)).href);
+} else {
+  const node = Number(process.versions.node.split('.')[0]) >= FLOOR ? process.execPath : broughtNode();
+  if (node) run(node);
+  else {
+    console.error(
+      `Openstage needs Node ${FLOOR} or newer; this is ${process.version} on ${process.platform}-${process.arch}, ` +
+        `and npm brought no newer one for it. Install Node ${FLOOR} or newer, or run "npm install" without --omit=optional.`,
+    );
+    process.exit(1);
+  }
+}

@@ -1,0 +1,309 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+
+/** A setting that cannot be used; the message names where it came from, what was wrong and what was expected. */
+export class SettingError extends Error {}
+
+interface Rule<T> {
+  /** The environment variable; the flag and the file's key follow from it: OPENSTAGE_DATA_DIR, --data-dir, data_dir. */
+  readonly variable: `OPENSTAGE_${string}` | 'CATALINA_HOME';
+  readonly fallback: string;
+  readonly about: string;
+  readonly read: (text: string) => T;
+}
+
+const rule = <T>(
+  variable: Rule<T>['variable'],
+  fallback: string,
+  about: string,
+  read: (text: string) => T,
+): Rule<T> => ({
+  variable,
+  fallback,
+  about,
+  read,
+});
+
+const text = (value: string) => value;
+const optional = (value: string) => (value === '' ? undefined : value);
+const path = (value: string) => resolve(value);
+const optionalPath = (value: string) => (value === '' ? undefined : resolve(value));
+
+function flag(value: string): boolean {
+  if (['1', 'true', 'yes'].includes(value)) return true;
+  if (['', '0', 'false', 'no'].includes(value)) return false;
+  throw new Error('expected true or false');
+}
+
+const integer = (least: number, most: number) => (value: string) => {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < least || number > most) {
+    throw new Error(`expected a whole number from ${least} to ${most}`);
+  }
+  return number;
+};
+const port = integer(0, 65535);
+
+function range(value: string): { readonly low: number; readonly high: number } {
+  const [low = NaN, high = NaN] = value.split('-').map(Number);
+  if (!(low >= 1 && high <= 65535 && low <= high)) throw new Error('expected two ports such as 20000-29999');
+  return { low, high };
+}
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+function duration(value: string): number {
+  const [, number = '', unit = ''] = /^(\d+)(ms|s|m|h|d)$/.exec(value) ?? [];
+  const unitMs = DURATION_UNITS_MS[unit];
+  if (unitMs === undefined) throw new Error('expected a duration such as 500ms, 90s, 8m or 30d');
+  return Number(number) * unitMs;
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+function logLevel(value: string): (typeof logLevels)[number] {
+  const level = logLevels.find((known) => known === value);
+  if (!level) throw new Error(`expected one of ${logLevels.join(', ')}`);
+  return level;
+}
+
+function region(value: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(value))
+    throw new Error('expected 1-63 letters, digits, - or _');
+  return value;
+}
+
+const runtimeSettings = [
+  'OPENSTAGE_JAVA',
+  'OPENSTAGE_NODE',
+  'OPENSTAGE_PYTHON',
+  'OPENSTAGE_PHP',
+  'OPENSTAGE_APACHE',
+  'OPENSTAGE_TOMCAT',
+  'CATALINA_HOME',
+] as const;
+
+/** Every setting there is. The table in docs/settings.md is held against it by a test. */
+export const rules = {
+  config: rule('OPENSTAGE_CONFIG', '', 'YAML file with the settings below, by the same names', optionalPath),
+  dataDir: rule('OPENSTAGE_DATA_DIR', './.openstage', 'Where everything is kept', path),
+  bind: rule('OPENSTAGE_BIND', '127.0.0.1', 'Address that the API and the ingress listen on', text),
+  httpPort: rule('OPENSTAGE_HTTP_PORT', '7080', 'API over HTTP; 0 takes a free port', port),
+  httpsPort: rule('OPENSTAGE_HTTPS_PORT', '7443', 'API over HTTPS; 0 takes a free port', port),
+  ingressPort: rule(
+    'OPENSTAGE_INGRESS_PORT',
+    '7081',
+    'Where applications are reached; 0 takes a free port',
+    port,
+  ),
+  databaseUrl: rule(
+    'OPENSTAGE_DATABASE_URL',
+    '',
+    'postgres://… ; empty: SQLite in the data directory',
+    optional,
+  ),
+  logLevel: rule('OPENSTAGE_LOG_LEVEL', 'info', `One of ${logLevels.join(', ')}`, logLevel),
+  region: rule(
+    'OPENSTAGE_REGION',
+    'local',
+    'Name of the region and of its project; fixed at first start',
+    region,
+  ),
+  keyFile: rule(
+    'OPENSTAGE_KEY_FILE',
+    '',
+    'Key that seals secrets; empty: `key` in the data directory',
+    optionalPath,
+  ),
+  fetchAllow: rule(
+    'OPENSTAGE_FETCH_ALLOW',
+    '',
+    'Hosts and address ranges, by comma, that packages may be fetched from although they are private',
+    text,
+  ),
+  maxPackageMiB: rule('OPENSTAGE_MAX_PACKAGE_MIB', '2048', 'Largest package, in MiB', integer(1, 1_048_576)),
+  appPorts: rule('OPENSTAGE_APP_PORTS', '20000-29999', 'Ports that replicas listen on, loopback only', range),
+  appUsers: rule(
+    'OPENSTAGE_APP_USERS',
+    '200000-265535',
+    'Numeric users of applications, where the platform runs as root',
+    (value) => {
+      const [low = NaN, high = NaN] = value.split('-').map(Number);
+      if (!(low >= 1000 && high <= 2_000_000_000 && low <= high))
+        throw new Error('expected two user ids such as 200000-265535');
+      return { low, high };
+    },
+  ),
+  keepReleases: rule(
+    'OPENSTAGE_KEEP_RELEASES',
+    '20',
+    'Releases kept per instance to roll back to',
+    integer(1, 1000),
+  ),
+  keepHistory: rule(
+    'OPENSTAGE_KEEP_HISTORY',
+    '30d',
+    'How long ended jobs and deleted instances stay readable',
+    duration,
+  ),
+  jobDeadline: rule(
+    'OPENSTAGE_JOB_DEADLINE',
+    '8m',
+    'A job that is not done by then fails and is undone',
+    duration,
+  ),
+  undoDeadline: rule('OPENSTAGE_UNDO_DEADLINE', '1m', 'How long undoing may take', duration),
+  readinessTimeout: rule(
+    'OPENSTAGE_READINESS_TIMEOUT',
+    '5m',
+    'How long new replicas may take to become healthy',
+    duration,
+  ),
+  stopGrace: rule('OPENSTAGE_STOP_GRACE', '10s', 'Between SIGTERM and SIGKILL', duration),
+  drainTimeout: rule(
+    'OPENSTAGE_DRAIN_TIMEOUT',
+    '30s',
+    'How long requests in flight may take to finish when a replica leaves',
+    duration,
+  ),
+  ephemeral: rule(
+    'OPENSTAGE_EPHEMERAL',
+    'false',
+    'Stop applications, ingress and supervisor together with the platform',
+    flag,
+  ),
+  mavenUrl: rule(
+    'OPENSTAGE_MAVEN_URL',
+    '',
+    'Maven repository that `openstage runtime install` fetches from',
+    optional,
+  ),
+  java: rule('OPENSTAGE_JAVA', '', 'Path of java', text),
+  node: rule('OPENSTAGE_NODE', '', 'Path of node for applications', text),
+  python: rule('OPENSTAGE_PYTHON', '', 'Path of python3', text),
+  php: rule('OPENSTAGE_PHP', '', 'Path of php', text),
+  apache: rule('OPENSTAGE_APACHE', '', 'Path of apache2 or httpd', text),
+  tomcat: rule('OPENSTAGE_TOMCAT', '', 'Directory of Tomcat (CATALINA_HOME)', text),
+  catalinaHome: rule('CATALINA_HOME', '', 'As OPENSTAGE_TOMCAT, by the name that Tomcat itself uses', text),
+} as const;
+
+type Rules = typeof rules;
+type Name = keyof Rules;
+type Values = { readonly [K in Name]: ReturnType<Rules[K]['read']> };
+
+/** Where a runtime's executable is when it is not found by itself, by the name of its setting. */
+export type RuntimeOverrides = Readonly<Record<string, string>>;
+
+export type Settings = Values & {
+  readonly runtimeOverrides: RuntimeOverrides;
+  /** (type/id or type) to driver, from the file's `resources`. */
+  readonly resources: Readonly<Record<string, string>>;
+};
+
+const names = Object.keys(rules).filter((name): name is Name => name in rules);
+
+const bareName = (name: Name) => rules[name].variable.replace(/^OPENSTAGE_/, '').toLowerCase();
+export const flagOf = (name: Name): string => `--${bareName(name).replaceAll('_', '-')}`;
+export const keyOf = (name: Name): string => bareName(name);
+
+type Source = Readonly<Record<string, unknown>>;
+
+function readFile(file: string | undefined): Source {
+  if (file === undefined) return {};
+  if (!existsSync(file))
+    throw new SettingError(`The settings file ${file} does not exist; create it, or leave --config out.`);
+  const content: unknown = parse(readFileSync(file, 'utf8'));
+  if (content === null || content === undefined) return {};
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    throw new SettingError(
+      `The settings file ${file} must hold names and values, such as "http_port: 7080".`,
+    );
+  }
+  return Object.fromEntries(Object.entries(content).map(([key, value]) => [key.replaceAll('-', '_'), value]));
+}
+
+function readResources(content: Source, file: string | undefined): Settings['resources'] {
+  const resources = content['resources'] ?? {};
+  if (typeof resources !== 'object' || resources === null || Array.isArray(resources)) {
+    throw new SettingError(
+      `${file}: "resources" must map a type, or type/id, to a driver, such as "cce: process".`,
+    );
+  }
+  for (const [resource, driver] of Object.entries(resources)) {
+    if (driver !== 'process') {
+      throw new SettingError(
+        `${file}: resources.${resource} names the driver "${String(driver)}"; there is "process".`,
+      );
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(resources).map(([resource, driver]) => [resource, String(driver)]),
+  );
+}
+
+/** Flag before variable before file before default. Throws a SettingError. */
+export function readSettings(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const flags = readFlags(argv);
+  const file = optionalPath(flags.get('config') ?? env[rules.config.variable] ?? '');
+  const content = readFile(file);
+  const unknown = Object.keys(content).filter(
+    (key) => key !== 'resources' && !names.some((name) => keyOf(name) === key),
+  );
+  if (unknown.length > 0)
+    throw new SettingError(`${file}: there is no setting "${unknown.join('", "')}"; see docs/settings.md.`);
+
+  const valueOf = <K extends Name>(name: K): ReturnType<Rules[K]['read']> => {
+    const { variable, fallback, read } = rules[name] as Rule<ReturnType<Rules[K]['read']>>;
+    const given = [
+      { from: flagOf(name), value: flags.get(name) },
+      { from: variable, value: env[variable] },
+      { from: `${file}: ${keyOf(name)}`, value: content[keyOf(name)] },
+    ].find(({ value }) => value !== undefined && value !== null);
+    try {
+      return read(String(given?.value ?? fallback));
+    } catch (error) {
+      throw new SettingError(
+        `${given?.from} is "${String(given?.value)}"; ${error instanceof Error ? error.message : 'not usable'}.`,
+      );
+    }
+  };
+
+  const values = Object.fromEntries(names.map((name) => [name, valueOf(name)])) as Values;
+  const overrides = names
+    .filter((name) => runtimeSettings.some((variable) => variable === rules[name].variable))
+    .map((name) => [rules[name].variable, String(values[name] ?? '')] as const)
+    .filter(([, value]) => value !== '');
+  return {
+    ...values,
+    runtimeOverrides: Object.fromEntries(overrides),
+    resources: readResources(content, file),
+  };
+}
+
+function readFlags(argv: readonly string[]): ReadonlyMap<Name, string> {
+  const flags = new Map<Name, string>();
+  for (let index = 0; index < argv.length; index++) {
+    const [word = '', inline] = (argv[index] ?? '').split(/=(.*)/s);
+    const name = names.find((known) => flagOf(known) === word);
+    if (!name)
+      throw new SettingError(
+        `There is no option ${argv[index]}; the options are ${names.map(flagOf).join(' ')}.`,
+      );
+    const isSwitch = rules[name].fallback === 'false';
+    const value = inline ?? (isSwitch ? 'true' : argv[++index]);
+    if (value === undefined)
+      throw new SettingError(`${word} needs a value, such as ${word} ${rules[name].fallback}.`);
+    flags.set(name, value);
+  }
+  return flags;
+}
