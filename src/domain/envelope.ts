@@ -16,6 +16,7 @@ export interface Key {
 }
 
 const TAG_BYTES = 16;
+const KEY_BYTES = 32;
 
 export function seal(key: Key, text: string, nonce: Buffer): Envelope {
   const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce);
@@ -41,4 +42,18 @@ export function unseal(key: Key, envelope: Envelope): string {
 export interface SealedVariable {
   readonly name: string;
   readonly value: Envelope;
+}
+
+/** A key file holds one line: the key's id, a space, its 32 bytes in base64. */
+export const formatKey = (key: Key): string => `${key.id} ${key.bytes.toString('base64')}\n`;
+
+export function parseKey(text: string): Key {
+  const [id, base64, ...rest] = text.trim().split(' ');
+  const bytes = Buffer.from(base64 ?? '', 'base64');
+  if (!id || bytes.length !== KEY_BYTES || rest.length > 0) {
+    throw new Error(
+      'The key file is damaged: expected one line, an id and 32 bytes in base64; restore it from a backup.',
+    );
+  }
+  return { id, bytes };
 }
