@@ -1,17 +1,92 @@
-import type { Kysely } from 'kysely';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kysely } from 'kysely';
+import type { Tap } from './faults.ts';
+import { GroupCommit } from './group-commit.ts';
+import { migratePostgres, migrateSqlite } from './migrate.ts';
+import { postgresDatabase, PostgresWriter } from './postgres.ts';
+import { SqliteConnection, sqliteDialect } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
 /** A transaction under way. Work done with it must await nothing but its own queries. */
 export type Tx = Kysely<Tables>;
+
+/** Committed data, or a transaction: what a function that only reads takes. */
+export type Db = Kysely<Tables>;
 
 export interface Store {
   /** Sees committed data only. */
   readonly read: Kysely<Tables>;
   /**
    * Runs `work` in a transaction and resolves after the commit; a throw rolls back this work alone.
-   * Works that wait at the same time may share one commit. Fails with a Problem of code `unavailable`
-   * when the database cannot be used now.
+   * Works that wait at the same time may share one commit; a work may run more than once before it counts,
+   * so it changes nothing but its rows. It must not go on after a query of its own has thrown.
+   * Fails with a Problem of code `unavailable` when the database cannot be used now.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   close(): Promise<void>;
+}
+
+export interface StoreLog {
+  warn(fields: object, message: string): void;
+}
+
+export interface StoreSettings {
+  /** `postgres://…`; absent: SQLite in the data directory. */
+  readonly url?: string;
+  readonly dataDir: string;
+  readonly log: StoreLog;
+  /** Sees every statement before it runs; a throw stands for a fault of the database. */
+  readonly tap?: Tap;
+}
+
+const DATABASE_FILE = 'openstage.db';
+
+/** Opens the store and brings its tables up to date; refuses, in a sentence, what it cannot use. */
+export async function openStore(settings: StoreSettings): Promise<Store> {
+  const { url } = settings;
+  if (url === undefined || url === '') return openSqlite(settings);
+  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(settings, url);
+  throw new Error(
+    `The database address starts with "${url.slice(0, url.indexOf(':') + 1)}"; expected postgres://user:password@host:port/database, ` +
+      'or none for SQLite in the data directory.',
+  );
+}
+
+async function openSqlite({ dataDir, tap }: StoreSettings): Promise<Store> {
+  const file = join(dataDir, DATABASE_FILE);
+  const writer = new SqliteConnection(file, false, tap);
+  chmodSync(file, 0o600);
+  try {
+    await migrateSqlite(writer);
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+  // A connection of its own: it sees what is committed, never a transaction under way.
+  const reader = new SqliteConnection(file, true, tap);
+  const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) });
+  const commits = new GroupCommit(writer);
+  return {
+    read,
+    write: (work) => commits.write(work),
+    async close() {
+      await commits.close();
+      await read.destroy();
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+async function openPostgres({ log, tap }: StoreSettings, url: string): Promise<Store> {
+  const onIdleFault = (error: Error) => log.warn({ err: error }, 'a connection to the database broke');
+  await migratePostgres({ url, onIdleFault });
+  const db = postgresDatabase({ url, onIdleFault, ...(tap ? { tap } : {}) });
+  const writer = new PostgresWriter(db);
+  return {
+    read: db,
+    write: (work) => writer.write(work),
+    close: () => db.destroy(),
+  };
 }

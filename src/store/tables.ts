@@ -1,10 +1,28 @@
+/** The unique rules that a request can meet, by the name that `UniqueViolation.constraint` bears. */
+export const unique = {
+  projectName: 'projects_name',
+  userName: 'users_name',
+  applicationName: 'applications_name',
+  componentName: 'components_live_name',
+  environmentName: 'environments_name',
+  environmentResource: 'environment_resources_id',
+  instanceName: 'instances_live_name',
+  hostName: 'instances_live_host_name',
+  uid: 'instances_live_uid',
+  releaseNumber: 'releases_number',
+  openJob: 'jobs_open_of_user',
+  taskPosition: 'tasks_position',
+} as const;
+
 /**
  * The rows, as both databases hold them. Times are milliseconds since 1970; booleans are 0 or 1; a column named
  * `*_json` holds JSON text, which only this folder writes and parses. Secrets inside are envelopes.
  */
 export interface Tables {
-  /** Facts about the platform itself: its id, region, this host's id, the schema's checksums live in the migrator's own table. */
+  /** Facts about the platform itself: its id, region, this host's id. */
   facts: { name: string; value: string };
+  /** What each applied migration was made of, so that an edited one is noticed. */
+  migration_checksums: { name: string; checksum: string };
   domains: { id: string; name: string };
   projects: { id: string; domain_id: string; name: string; create_time: number };
   users: {

@@ -1,0 +1,132 @@
+import { Kysely } from 'kysely';
+import { Problem } from '../domain/errors.ts';
+import { storeUnavailable } from './faults.ts';
+import { type SqliteConnection, sqliteDialect } from './sqlite.ts';
+import type { Tables } from './tables.ts';
+
+/** Works that share one commit. One flush carries them all; more would only delay the first. */
+const MAX_BATCH = 128;
+/** Works that may wait. Beyond it callers are told to come back, so that memory stays bounded. */
+const MAX_WAITING = 4_096;
+/** A work holds the only writer, so one that awaits something else is cut off. */
+const MAX_WORK_MS = 5_000;
+
+interface Waiting {
+  /** Runs the work inside the open transaction and tells what to do once that is committed. */
+  run(): Promise<Settled>;
+  fail(problem: unknown): void;
+}
+interface Settled {
+  readonly isKept: boolean;
+  afterCommit(): void;
+}
+
+/**
+ * Lets works that wait at the same time share one transaction, and so one flush to the disk: four times the
+ * throughput of a commit each. Each work has a savepoint of its own, and is answered after the commit only.
+ */
+export class GroupCommit {
+  readonly #connection: SqliteConnection;
+  readonly #waiting: Waiting[] = [];
+  #draining: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  write<T>(work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
+    if (this.#isClosed)
+      return Promise.reject(
+        new Problem('unavailable', 'The store is closed because the platform is stopping; try again later.'),
+      );
+    if (this.#waiting.length >= MAX_WAITING) {
+      return Promise.reject(
+        new Problem(
+          'unavailable',
+          `${MAX_WAITING} writes wait for the store already; try again in a moment.`,
+        ),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ run: () => this.#perform(work, resolve, reject), fail: reject });
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      // One turn of the event loop lets the requests that have arrived meanwhile join, and reads have theirs.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#commitTogether(this.#waiting.splice(0, MAX_BATCH));
+    }
+    this.#draining = undefined;
+  }
+
+  async #commitTogether(batch: readonly Waiting[]): Promise<void> {
+    const settled: Settled[] = [];
+    try {
+      this.#connection.exec('begin immediate');
+      for (const waiting of batch) {
+        settled.push(await waiting.run());
+        // A full disk ends the whole transaction, with the works before this one.
+        if (!this.#connection.isInTransaction) throw new Error('the database ended the transaction');
+      }
+      if (settled.some((one) => one.isKept)) this.#connection.exec('commit');
+      else this.#connection.rollBack();
+    } catch (error) {
+      this.#connection.rollBack();
+      const problem = error instanceof Problem ? error : storeUnavailable(error);
+      for (const waiting of batch) waiting.fail(problem);
+      return;
+    }
+    for (const one of settled) one.afterCommit();
+  }
+
+  async #perform<T>(
+    work: (tx: Kysely<Tables>) => Promise<T>,
+    resolve: (value: T) => void,
+    reject: (reason: unknown) => void,
+  ): Promise<Settled> {
+    let isOpen = true;
+    let isSaved = false;
+    const tx = new Kysely<Tables>({ dialect: sqliteDialect(this.#connection, () => isOpen) });
+    try {
+      this.#connection.exec('savepoint work');
+      isSaved = true;
+      const value = await within(MAX_WORK_MS, work(tx));
+      isOpen = false;
+      this.#connection.exec('release work');
+      return { isKept: true, afterCommit: () => resolve(value) };
+    } catch (error) {
+      isOpen = false;
+      if (isSaved && this.#connection.isInTransaction)
+        this.#connection.exec('rollback to work; release work');
+      return { isKept: false, afterCommit: () => reject(error) };
+    }
+  }
+}
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new Problem(
+          'unavailable',
+          `A write held the store for more than ${limitMs} ms and was rolled back; try again.`,
+        ),
+      );
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

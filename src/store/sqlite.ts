@@ -1,0 +1,181 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import {
+  type SelectModifierNode,
+  SqliteDialect,
+  SqliteQueryCompiler,
+  type QueryCompiler,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely';
+import { codeOf, isSystemFault, storeUnavailable, type Tap, UniqueViolation } from './faults.ts';
+
+/** How long a statement waits for another process (a backup, a second reader's checkpoint). It blocks the process. */
+const BUSY_TIMEOUT_MS = 2_000;
+
+/** Distinct statements kept prepared; the store has some two hundred. */
+const MAX_PREPARED = 512;
+
+/** Result codes of SQLite (the low byte of `errcode`) that say "not now", not "wrong statement". */
+const faultCodes: ReadonlySet<number> = new Set([
+  3, // PERM
+  5, // BUSY
+  6, // LOCKED
+  7, // NOMEM
+  8, // READONLY
+  10, // IOERR
+  11, // CORRUPT
+  13, // FULL
+  14, // CANTOPEN
+  26, // NOTADB
+]);
+const UNIQUE = 2067;
+const PRIMARY_KEY = 1555;
+
+/** One connection to a database file. Statements run at once, in the order in which they are given. */
+export class SqliteConnection {
+  readonly #file: string;
+  readonly #readOnly: boolean;
+  readonly #tap: Tap | undefined;
+  /** Absent while closed, and after a fault that left it in doubt: the next call opens the file again. */
+  #opened: DatabaseSync | undefined;
+  #prepared = new Map<string, StatementSync>();
+
+  constructor(file: string, readOnly: boolean, tap?: Tap) {
+    this.#file = file;
+    this.#readOnly = readOnly;
+    this.#tap = tap;
+    this.#opened = this.#open();
+  }
+
+  get #db(): DatabaseSync {
+    return (this.#opened ??= this.#open());
+  }
+
+  #open(): DatabaseSync {
+    const db = new DatabaseSync(this.#file, { readOnly: this.#readOnly, timeout: BUSY_TIMEOUT_MS });
+    // FULL: a commit is on the disk before it is answered, also when the power goes.
+    if (!this.#readOnly)
+      db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864');
+    db.exec('pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000');
+    return db;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#opened?.isTransaction === true;
+  }
+
+  exec(sql: string): void {
+    this.#guard(() => {
+      this.#tap?.(sql);
+      this.#db.exec(sql);
+    });
+  }
+
+  statement(sql: string): SqliteStatement {
+    const prepared = this.#guard(() => this.#prepare(sql));
+    const run = <T>(work: () => T): T =>
+      this.#guard(() => {
+        this.#tap?.(sql);
+        return work();
+      });
+    return {
+      reader: prepared.columns().length > 0,
+      all: (parameters) => run(() => prepared.all(...parameters.map(bindable))),
+      run: (parameters) => run(() => prepared.run(...parameters.map(bindable))),
+      iterate: (parameters) => run(() => prepared.iterate(...parameters.map(bindable))),
+    };
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#prepared.get(sql);
+    if (known) return known;
+    if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear();
+    const prepared = this.#db.prepare(sql);
+    this.#prepared.set(sql, prepared);
+    return prepared;
+  }
+
+  /** Ends whatever transaction is open, if need be by closing the file. */
+  rollBack(): void {
+    try {
+      if (this.isInTransaction) this.exec('rollback');
+    } catch {
+      this.close();
+    }
+  }
+
+  close(): void {
+    this.#prepared = new Map();
+    this.#opened?.close();
+    this.#opened = undefined;
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  #translate(error: unknown): unknown {
+    if (isSystemFault(error)) return storeUnavailable(error);
+    if (!(error instanceof Error) || codeOf(error) !== 'ERR_SQLITE_ERROR') return error;
+    const result = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : 0;
+    if (result === UNIQUE || result === PRIMARY_KEY) {
+      return new UniqueViolation(this.#constraintOf(error.message, result === PRIMARY_KEY), { cause: error });
+    }
+    return faultCodes.has(result & 0xff) ? storeUnavailable(error) : error;
+  }
+
+  /** SQLite names the columns, "UNIQUE constraint failed: t.a, t.b"; the callers know constraints by name. */
+  #constraintOf(message: string, isPrimaryKey: boolean): string {
+    const columns = message
+      .slice(message.indexOf(':') + 1)
+      .split(',')
+      .map((column) => column.trim());
+    const table = columns[0]?.split('.')[0] ?? '';
+    if (isPrimaryKey) return `${table}_pkey`;
+    const wanted = columns.map((column) => column.slice(table.length + 1)).join(',');
+    const found = this.#db
+      .prepare(
+        `select i.name as name from pragma_index_list(?) i where i."unique" = 1 and ? =
+          (select group_concat(name, ',') from (select name from pragma_index_info(i.name) order by seqno))`,
+      )
+      .get(table, wanted);
+    return typeof found?.['name'] === 'string' ? found['name'] : `${table}(${wanted})`;
+  }
+}
+
+function bindable(value: unknown): SQLInputValue {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
+    return value;
+  throw new TypeError(`A statement was given ${typeof value}; expected text, a number or null.`);
+}
+
+/** SQLite has one writer at a time, so a transaction that writes holds every row: row locks are dropped. */
+class CompilerWithoutRowLocks extends SqliteQueryCompiler {
+  protected override visitSelectModifier(_: SelectModifierNode): void {}
+}
+
+class Dialect extends SqliteDialect {
+  override createQueryCompiler(): QueryCompiler {
+    return new CompilerWithoutRowLocks();
+  }
+}
+
+/** Closing what Kysely made does not close the connection: it belongs to the store. */
+export function sqliteDialect(
+  connection: SqliteConnection,
+  isUsable: () => boolean = () => true,
+): SqliteDialect {
+  const database: SqliteDatabase = {
+    prepare: (sql) => {
+      if (!isUsable())
+        throw new Error('The transaction has ended; a work must await all its queries before it returns.');
+      return connection.statement(sql);
+    },
+    close: () => {},
+  };
+  return new Dialect({ database });
+}
