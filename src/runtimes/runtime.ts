@@ -10,8 +10,12 @@ export interface Runtime {
   readonly displayName: string;
   /** `container_default_port` of the contract. */
   readonly defaultPort: number;
+  /** What it takes, in a sentence. */
   readonly description: string;
-  readonly needs: readonly Executable[];
+  /** Used when no way is open: "Java 8 or newer is not installed on this host; install it (Debian: apt-get install default-jre-headless), or set OPENSTAGE_JAVA to the path of java." */
+  readonly missing: string;
+  /** What a package of that file name can be run with, best first. Without a name: what any package may need. */
+  ways(fileName?: string): readonly Way[];
   /**
    * What an unpacked (or single-file) package is for this runtime, or a Problem of code `packageUnusable` that says
    * what was expected.
@@ -22,23 +26,33 @@ export interface Runtime {
   launch(build: BuildContext): Promise<Launch>;
 }
 
+/** Executables that together run a package. */
+export type Way = readonly Executable[];
+
 export interface Executable {
   /** "java", "python3", "tomcat". */
   readonly name: string;
-  /** Setting that names its path and wins over the search, such as OPENSTAGE_JAVA. */
-  readonly setting: string;
-  /** Where to look beside PATH. */
-  readonly places: readonly string[];
-  /** Used when nothing is found: "Java 8 or newer is not installed on this host; install it (Debian: apt-get install default-jre-headless) or set OPENSTAGE_JAVA to its path." */
-  readonly missing: string;
-  /** Reads the version of a found path; undefined where it does not answer like one, or is below the floor. */
-  version(path: string): Promise<string | undefined>;
+  /** Settings that name its path and win over the search, such as OPENSTAGE_JAVA. */
+  readonly settings: readonly string[];
+  /** Absolute paths to look at first: what the distribution installs suits all users and stays where it is. */
+  places(dataDir: string): readonly string[];
+  /** Names under which PATH is searched then; none for what is not a command. */
+  readonly commands: readonly string[];
+  /** The way is open without it. */
+  readonly isOptional?: boolean;
+  /** Asks a path for its version; undefined where it does not answer like one, or is below the floor. */
+  probe(path: string): Promise<Found | undefined>;
 }
 
 export interface Found {
+  /** What is to be started; may differ from the path that was asked, which may be a wrapper. */
   readonly path: string;
+  /** As it is shown: "OpenJDK 17.0.15", "Node.js 24.21.0". */
   readonly version: string;
 }
+
+/** Found executables by name. */
+export type Executables = ReadonlyMap<string, Found>;
 
 export interface PackageContent {
   /** Absolute directory that holds the package: unpacked, or the single .jar or .war file under its own name. */
@@ -48,9 +62,14 @@ export interface PackageContent {
 }
 
 export interface BuildContext extends PackageContent {
+  /** The build's directory, which holds `dir`; launches name it {{releaseDir}}, so it may move before it is sealed. */
+  readonly buildDir: string;
   /** What `recognise` answered. */
   readonly form: string;
-  readonly executables: ReadonlyMap<string, Found>;
+  readonly executables: Executables;
   /** Runs a build step in the build's directory, as the unprivileged user, with time and output limits; a Problem of code `buildFailed` with the last lines where it fails. */
-  run(argv: readonly string[], options?: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string }): Promise<string>;
+  run(
+    argv: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string },
+  ): Promise<string>;
 }
