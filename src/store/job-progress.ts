@@ -1,8 +1,8 @@
 import type { Problem } from '../domain/errors.ts';
 import { type InstanceId, type JobId, jobId } from '../domain/ids.ts';
-import { canMove, taskMoves, type TaskState } from '../domain/job.ts';
+import { canMove, type TaskState } from '../domain/job.ts';
 import { type Claim, type Fence, holdFence, type Sign } from './job-leases.ts';
-import type { JobProblem } from './jobs.ts';
+import { type JobProblem, taskStates } from './jobs.ts';
 import type { Tx } from './open.ts';
 
 /** What is kept of a failure: enough to understand it a month later, and no more. */
@@ -45,7 +45,6 @@ async function moveTask(
   { position, to, messages, owner }: TaskMove,
   now: number,
 ): Promise<void> {
-  const states = Object.keys(taskMoves) as TaskState[];
   const moved = await tx
     .updateTable('tasks')
     .set((set) => ({
@@ -61,7 +60,7 @@ async function moveTask(
       'state',
       'in',
       // `to` itself too: a commit whose answer was lost is repeated.
-      states.filter((from) => from === to || canMove(from, to)),
+      taskStates.filter((from) => from === to || canMove(from, to)),
     )
     .executeTakeFirst();
   if (moved.numUpdatedRows !== 1n) {

@@ -18,6 +18,7 @@ import {
   type TaskState,
 } from '../domain/job.ts';
 import type { Db, Tx } from './open.ts';
+import { oneOf } from './rows.ts';
 import type { Tables } from './tables.ts';
 
 /** Why a job failed, as it is kept with it. */
@@ -55,6 +56,17 @@ export interface StoredTask {
   readonly createTime: number;
   readonly updateTime: number;
 }
+
+export const taskStates = Object.keys(taskMoves) as readonly TaskState[];
+
+const isPlan = isShape<Plan>({
+  instance: 'string',
+  project: 'string',
+  replicas: 'number',
+  previousReplicas: 'number',
+  previousWanted: 'string',
+});
+const isProblem = isShape<JobProblem>({ code: 'string', message: 'string', log: 'object' });
 
 export type NewJob = Pick<
   StoredJob,
@@ -227,14 +239,16 @@ export function toJob(row: Selectable<Tables['jobs']>): StoredJob {
     instance: instanceId(row.instance_id),
     // A newer version may have stored a kind that this one does not know: the engine looks it up before use.
     kind: row.kind as JobKind,
-    plan: JSON.parse(row.plan_json),
-    state: row.state as JobState,
-    phase: row.phase as JobPhase,
+    plan: parseJson(row.plan_json, 'jobs.plan_json', isPlan),
+    state: oneOf(['running', 'succeeded', 'failed'], row.state, 'jobs.state'),
+    phase: oneOf(['forward', 'undo'], row.phase, 'jobs.phase'),
     createdBy: row.created_by,
     createTime: row.create_time,
     isInternal: row.internal === 1,
     updateTime: row.update_time,
-    ...(row.problem_json !== null && { problem: JSON.parse(row.problem_json) }),
+    ...(row.problem_json !== null && {
+      problem: parseJson(row.problem_json, 'jobs.problem_json', isProblem),
+    }),
     ...(row.request_hash !== null && { requestHash: row.request_hash }),
     ...(row.end_time !== null && { endTime: row.end_time }),
   };
@@ -246,18 +260,11 @@ export function toTask(row: Selectable<Tables['tasks']>): StoredTask {
     job: jobId(row.job_id),
     position: row.position,
     name: row.name,
-    state: taskState(row.state),
+    state: oneOf(taskStates, row.state, 'tasks.state'),
     attempts: row.attempts,
     messages: row.messages,
     owner: row.owner,
     createTime: row.create_time,
     updateTime: row.update_time,
   };
-}
-
-function taskState(text: string): TaskState {
-  if (!Object.hasOwn(taskMoves, text)) {
-    throw new Error(`A task is stored as "${text}"; expected one of ${Object.keys(taskMoves).join(', ')}.`);
-  }
-  return text as TaskState;
 }

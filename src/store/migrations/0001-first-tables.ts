@@ -252,7 +252,7 @@ const jobs = ({ text, whole, tableEnd }: Words) => [
   ) ${tableEnd}`,
   `create unique index jobs_open_of_user on jobs (project_id, instance_id) where state = 'running' and internal = 0`,
   `create index jobs_running on jobs (create_time, id) where state = 'running'`,
-  `create index jobs_leased on jobs (instance_id) where lease_owner is not null`,
+  `create unique index jobs_leased on jobs (instance_id) where lease_owner is not null`,
   `create index jobs_of_instance on jobs (instance_id, create_time, id)`,
   `create index jobs_open_request on jobs (request_hash) where state = 'running'`,
   `create index jobs_ended on jobs (end_time) where end_time is not null`,
