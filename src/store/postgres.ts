@@ -87,9 +87,9 @@ class WatchedConnection implements DatabaseConnection {
 }
 
 class WatchedDriver implements Driver {
-  readonly #inner: PostgresDriver;
+  readonly #inner: Driver;
   readonly #tap: Tap | undefined;
-  constructor(inner: PostgresDriver, tap: Tap | undefined) {
+  constructor(inner: Driver, tap: Tap | undefined) {
     this.#inner = inner;
     this.#tap = tap;
   }

@@ -1,0 +1,222 @@
+import { type Selectable, sql } from 'kysely';
+import {
+  applicationId,
+  componentId,
+  projectId,
+  type ApplicationId,
+  type ComponentId,
+  type ProjectId,
+} from '../domain/ids.ts';
+import { isRecord, optionalJson, parseOptionalJson } from './json.ts';
+import type { Db, Tx } from './open.ts';
+import { limitOf, type Page, type Paging } from './paging.ts';
+import { given, present } from './rows.ts';
+import type { Tables } from './tables.ts';
+
+export interface Component {
+  readonly id: ComponentId;
+  readonly project: ProjectId;
+  readonly application: ApplicationId;
+  readonly name: string;
+  readonly runtime: string;
+  readonly category: string;
+  readonly subCategory?: string;
+  readonly description?: string;
+  /** As sent. */
+  readonly source?: Readonly<Record<string, unknown>>;
+  /** As sent. */
+  readonly build?: Readonly<Record<string, unknown>>;
+  /** Its instances are being removed by force; it holds its name no longer. */
+  readonly isDeleting: boolean;
+  readonly creator: string;
+  readonly createTime: number;
+  readonly updateTime: number;
+}
+
+/** Names that differ by case only are the same. */
+const nameKey = (name: string) => name.toLowerCase();
+
+function toComponent(row: Selectable<Tables['components']>): Component {
+  return present({
+    id: componentId(row.id),
+    project: projectId(row.project_id),
+    application: applicationId(row.application_id),
+    name: row.name,
+    runtime: row.runtime,
+    category: row.category,
+    subCategory: row.sub_category,
+    description: row.description,
+    source: parseOptionalJson(row.source_json, 'components.source_json', isRecord),
+    build: parseOptionalJson(row.build_json, 'components.build_json', isRecord),
+    isDeleting: row.deleting === 1,
+    creator: row.creator,
+    createTime: row.create_time,
+    updateTime: row.update_time,
+  });
+}
+
+/** A name that is taken is a UniqueViolation of `unique.componentName`. */
+export async function insertComponent(
+  tx: Tx,
+  component: Omit<Component, 'isDeleting' | 'updateTime'>,
+): Promise<void> {
+  await tx
+    .insertInto('components')
+    .values({
+      id: component.id,
+      project_id: component.project,
+      application_id: component.application,
+      name: component.name,
+      name_key: nameKey(component.name),
+      runtime: component.runtime,
+      category: component.category,
+      sub_category: component.subCategory ?? null,
+      description: component.description ?? null,
+      source_json: optionalJson(component.source),
+      build_json: optionalJson(component.build),
+      deleting: 0,
+      creator: component.creator,
+      create_time: component.createTime,
+      update_time: component.createTime,
+    })
+    .execute();
+  await addToCount(tx, component.application, 1);
+}
+
+async function addToCount(tx: Tx, application: ApplicationId, change: 1 | -1): Promise<void> {
+  await tx
+    .updateTable('applications')
+    .set((eb) => ({ component_count: eb('component_count', '+', change) }))
+    .where('id', '=', application)
+    .execute();
+}
+
+/** Also one that is being deleted. Without an application: in any of the project's. */
+export async function findComponent(
+  db: Db,
+  project: ProjectId,
+  application: ApplicationId | undefined,
+  id: ComponentId,
+): Promise<Component | undefined> {
+  const row = await byId(db, project, application, id).executeTakeFirst();
+  return row && toComponent(row);
+}
+
+/** Holds the row until the transaction ends, so that no instance is added to a component that is being deleted. */
+export async function lockComponent(
+  tx: Tx,
+  project: ProjectId,
+  application: ApplicationId,
+  id: ComponentId,
+): Promise<Component | undefined> {
+  const row = await byId(tx, project, application, id).forUpdate().executeTakeFirst();
+  return row && toComponent(row);
+}
+
+const byId = (db: Db, project: ProjectId, application: ApplicationId | undefined, id: ComponentId) =>
+  db
+    .selectFrom('components')
+    .selectAll()
+    .where('id', '=', id)
+    .where('project_id', '=', project)
+    .$if(application !== undefined, (query) => query.where('application_id', '=', application ?? ''));
+
+export async function listComponents(
+  db: Db,
+  project: ProjectId,
+  application: ApplicationId,
+  paging: Paging,
+): Promise<Page<Component>> {
+  const all = db
+    .selectFrom('components')
+    .where('project_id', '=', project)
+    .where('application_id', '=', application);
+  const rows = await all
+    .selectAll()
+    .orderBy(paging.orderBy === 'version' ? 'create_time' : paging.orderBy, paging.order)
+    .orderBy('id', paging.order)
+    .limit(limitOf(paging))
+    .offset(paging.offset)
+    .execute();
+  const { count } = await all.select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+  return { count, items: rows.map(toComponent) };
+}
+
+/** Of live ones, which keep their application from being deleted. */
+export async function countLiveComponents(db: Db, application: ApplicationId): Promise<number> {
+  const { count } = await db
+    .selectFrom('components')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('application_id', '=', application)
+    .where('deleting', '=', 0)
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+/** Absent members stay as they are; null clears. */
+export interface ComponentChanges {
+  readonly name?: string;
+  readonly description?: string | null;
+  readonly source?: Readonly<Record<string, unknown>> | null;
+  readonly build?: Readonly<Record<string, unknown>> | null;
+  readonly updateTime: number;
+}
+
+export async function updateComponent(tx: Tx, id: ComponentId, changes: ComponentChanges): Promise<void> {
+  const { name, source, build } = changes;
+  await tx
+    .updateTable('components')
+    .set(
+      given({
+        name,
+        name_key: name === undefined ? undefined : nameKey(name),
+        description: changes.description,
+        source_json: source === undefined || source === null ? source : JSON.stringify(source),
+        build_json: build === undefined || build === null ? build : JSON.stringify(build),
+        update_time: changes.updateTime,
+      }),
+    )
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Its name is free from now on; the row goes with its last instance, by deleteComponent. */
+export async function markComponentDeleting(tx: Tx, id: ComponentId, time: number): Promise<void> {
+  const row = await tx
+    .updateTable('components')
+    .set({ deleting: 1, update_time: time })
+    .where('id', '=', id)
+    .where('deleting', '=', 0)
+    .returning('application_id')
+    .executeTakeFirst();
+  if (row) await addToCount(tx, applicationId(row.application_id), -1);
+}
+
+export async function deleteComponent(tx: Tx, id: ComponentId): Promise<void> {
+  const row = await tx
+    .deleteFrom('components')
+    .where('id', '=', id)
+    .returning(['application_id', 'deleting'])
+    .executeTakeFirst();
+  if (row?.deleting === 0) await addToCount(tx, applicationId(row.application_id), -1);
+}
+
+/** Removes components marked for deletion that have no live instance any more; answers how many. */
+export async function deleteEmptiedComponents(tx: Tx): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('components')
+    .where('deleting', '=', 1)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('instances')
+            .select(sql.lit(1).as('one'))
+            .whereRef('instances.component_id', '=', 'components.id')
+            .whereRef('instances.project_id', '=', 'components.project_id')
+            .where('instances.delete_time', 'is', null),
+        ),
+      ),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}

@@ -1,0 +1,104 @@
+import type { Selectable } from 'kysely';
+import {
+  instanceId,
+  projectId,
+  releaseId,
+  type InstanceId,
+  type ProjectId,
+  type ReleaseId,
+} from '../domain/ids.ts';
+import type { Db, Tx } from './open.ts';
+import { present } from './rows.ts';
+import type { Tables } from './tables.ts';
+
+/** That a release was put into service; the domain's Rollout is this with all that a driver needs. */
+export interface RolloutRecord {
+  readonly instance: InstanceId;
+  /** Rises per instance, never reused. */
+  readonly number: number;
+  readonly release: ReleaseId;
+  readonly project: ProjectId;
+  readonly createTime: number;
+  /** Set once all its replicas are gone for good. */
+  readonly retireTime?: number;
+}
+
+function toRollout(row: Selectable<Tables['rollouts']>): RolloutRecord {
+  return present({
+    instance: instanceId(row.instance_id),
+    number: row.number,
+    release: releaseId(row.release_id),
+    project: projectId(row.project_id),
+    createTime: row.create_time,
+    retireTime: row.retire_time,
+  });
+}
+
+/** Takes the instance's next number; the row is held, so two at once get two numbers. */
+export async function insertRollout(
+  tx: Tx,
+  rollout: Pick<RolloutRecord, 'instance' | 'release' | 'project' | 'createTime'>,
+): Promise<number> {
+  const { next } = await tx
+    .updateTable('instances')
+    .set((eb) => ({ next_rollout: eb('next_rollout', '+', 1) }))
+    .where('id', '=', rollout.instance)
+    .returning('next_rollout as next')
+    .executeTakeFirstOrThrow(
+      () => new Error(`Instance ${rollout.instance} is gone, so nothing can be rolled out.`),
+    );
+  const number = next - 1;
+  await tx
+    .insertInto('rollouts')
+    .values({
+      instance_id: rollout.instance,
+      number,
+      release_id: rollout.release,
+      project_id: rollout.project,
+      create_time: rollout.createTime,
+      retire_time: null,
+    })
+    .execute();
+  return number;
+}
+
+export async function findRollout(
+  db: Db,
+  instance: InstanceId,
+  number: number,
+): Promise<RolloutRecord | undefined> {
+  const row = await db
+    .selectFrom('rollouts')
+    .selectAll()
+    .where('instance_id', '=', instance)
+    .where('number', '=', number)
+    .executeTakeFirst();
+  return row && toRollout(row);
+}
+
+/** Those that may still have replicas somewhere, oldest first. */
+export async function listUnretiredRollouts(db: Db, instance: InstanceId): Promise<readonly RolloutRecord[]> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .selectAll()
+    .where('instance_id', '=', instance)
+    .where('retire_time', 'is', null)
+    .orderBy('number')
+    .execute();
+  return rows.map(toRollout);
+}
+
+export async function markRolloutRetired(
+  tx: Tx,
+  instance: InstanceId,
+  number: number,
+  time: number,
+): Promise<void> {
+  await tx
+    .updateTable('rollouts')
+    .set({ retire_time: time })
+    .where('instance_id', '=', instance)
+    .where('number', '=', number)
+    .where('retire_time', 'is', null)
+    .execute();
+}
