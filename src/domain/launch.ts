@@ -12,6 +12,8 @@ export interface Launch {
   readonly portVariables: readonly string[];
   /** Written into the replica's directory before each start; paths are relative to it. */
   readonly files: readonly LaunchFile[];
+  /** Where the runtime itself answers 200 over HTTP once the application has started; looked at where the user names no readiness probe. Absent: the port is. */
+  readonly readinessPath?: string;
   /** What really runs, as the runtime reports it: "OpenJDK 17.0.15", "Node.js 24.21.0", "Tomcat 10.1.60 on OpenJDK 17.0.15". */
   readonly runtimeVersion: string;
 }

@@ -1,0 +1,99 @@
+import { dirname, join } from 'node:path';
+import { Problem } from '../domain/errors.ts';
+import { ask, isAtLeast } from './ask-version.ts';
+import { firstFile, holds, inRelease, isDirectory, isFile, rootOf, unusable } from './package-content.ts';
+import { launchByLine, pathOf, webLine } from './procfile.ts';
+import type { BuildContext, Executable, Found, Runtime } from './runtime.ts';
+
+const python: Executable = {
+  name: 'python3',
+  settings: ['OPENSTAGE_PYTHON'],
+  places: () => ['/usr/bin/python3', '/usr/local/bin/python3', '/opt/homebrew/bin/python3'],
+  commands: ['python3'],
+  async probe(path) {
+    // Its own path, since what PATH finds may be a wrapper that chooses by directory.
+    const script = 'import platform, sys; print(sys.executable); print(platform.python_version())';
+    const [executable = '', version = ''] = ((await ask(path, '-c', script)) ?? '').split('\n');
+    if (!executable.startsWith('/') || !/^\d+\.\d+/.test(version) || !isAtLeast(version, '3'))
+      return undefined;
+    return { path: executable, version: `Python ${version}` };
+  },
+};
+
+const PROGRAMS = ['app.py', 'main.py', 'server.py'] as const;
+
+export const python3: Runtime = {
+  name: 'Python3',
+  displayName: 'Python 3',
+  defaultPort: 8000,
+  description:
+    'Python 3; installs requirements.txt into a virtual environment and runs app.py, main.py or server.py.',
+  missing:
+    'Python 3 is not installed on this host where applications can reach it; install it (Debian: apt-get install ' +
+    'python3 python3-venv), or set OPENSTAGE_PYTHON to the path of python3.',
+  ways: () => [[python]],
+
+  async recognise({ dir }) {
+    const root = await rootOf(dir);
+    if ((await webLine(root)) !== undefined) return 'procfile';
+    const program = await firstFile(root, PROGRAMS);
+    if (program !== undefined) return program;
+    throw unusable(
+      `This is not a Python package: ${await holds(root)}. Expected ${PROGRAMS.join(', ')} at the root, or a Procfile ` +
+        'with a "web:" line such as "web: gunicorn app:app --bind 127.0.0.1:$PORT".',
+    );
+  },
+
+  async prepare(build) {
+    const root = await rootOf(build.dir);
+    if (!(await isFile(join(root, 'requirements.txt')))) return;
+    await build.run([pythonOf(build).path, '-m', 'venv', environmentDir(build)]);
+    const install = [
+      '-m',
+      'pip',
+      'install',
+      '--no-input',
+      '--disable-pip-version-check',
+      '-r',
+      'requirements.txt',
+    ];
+    await build.run([join(environmentDir(build), 'bin', 'python'), ...install], { cwd: root });
+  },
+
+  async launch(build) {
+    const root = await rootOf(build.dir);
+    const found = pythonOf(build);
+    const hasEnvironment = await isDirectory(environmentDir(build));
+    const bin = join(environmentDir(build), 'bin');
+    const base = {
+      env: {
+        PYTHONUNBUFFERED: '1',
+        PYTHONDONTWRITEBYTECODE: '1',
+        ...(hasEnvironment && { VIRTUAL_ENV: inRelease(build, environmentDir(build)) }),
+      },
+      portVariables: [],
+      runtimeVersion: found.version,
+    };
+    const dirs = [...(hasEnvironment ? [bin] : []), dirname(found.path)];
+    if (build.form === 'procfile')
+      return launchByLine(build, 'The Procfile', (await webLine(root)) ?? '', dirs, base);
+    return {
+      ...base,
+      argv: [
+        hasEnvironment ? inRelease(build, join(bin, 'python')) : found.path,
+        inRelease(build, join(root, build.form)),
+      ],
+      cwd: inRelease(build, root),
+      env: { PATH: pathOf(dirs.map((dir) => (dir === bin ? inRelease(build, bin) : dir))), ...base.env },
+      files: [],
+    };
+  },
+};
+
+function pythonOf(build: BuildContext): Found {
+  const found = build.executables.get(python.name);
+  if (!found) throw new Problem('runtimeMissing', python3.missing);
+  return found;
+}
+
+const environmentDir = (build: BuildContext): string => join(build.buildDir, 'venv');
