@@ -217,3 +217,12 @@ export async function deleteApplicationConfiguration(
     .executeTakeFirst();
   return numDeletedRows > 0n;
 }
+
+/** What the instances of an application inherit in one environment. */
+export async function findApplicationEnv(
+  db: Db,
+  application: ApplicationId,
+  environment: EnvironmentId,
+): Promise<readonly SealedVariable[]> {
+  return (await listApplicationConfigurations(db, application, environment))[0]?.env ?? [];
+}

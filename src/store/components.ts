@@ -7,11 +7,17 @@ import {
   type ComponentId,
   type ProjectId,
 } from '../domain/ids.ts';
-import { isRecord, optionalJson, parseOptionalJson } from './json.ts';
+import type { Artifact } from '../domain/release.ts';
+import { isRecord, isShape, optionalJson, parseOptionalJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { limitOf, type Page, type Paging } from './paging.ts';
 import { given, present } from './rows.ts';
 import type { Tables } from './tables.ts';
+
+/** As sent: a package, or code that is built first. */
+export type ComponentSource =
+  | { readonly kind: 'artifact'; readonly spec: Artifact }
+  | { readonly kind: 'code'; readonly spec: Readonly<Record<string, unknown>> };
 
 export interface Component {
   readonly id: ComponentId;
@@ -22,8 +28,7 @@ export interface Component {
   readonly category: string;
   readonly subCategory?: string;
   readonly description?: string;
-  /** As sent. */
-  readonly source?: Readonly<Record<string, unknown>>;
+  readonly source?: ComponentSource;
   /** As sent. */
   readonly build?: Readonly<Record<string, unknown>>;
   /** Its instances are being removed by force; it holds its name no longer. */
@@ -36,6 +41,12 @@ export interface Component {
 /** Names that differ by case only are the same. */
 const nameKey = (name: string) => name.toLowerCase();
 
+const isArtifact = isShape<Artifact>({ storage: 'string', type: 'string', url: 'string' });
+const isSource = (value: unknown): value is ComponentSource =>
+  isRecord(value) &&
+  isRecord(value['spec']) &&
+  (value['kind'] === 'code' || (value['kind'] === 'artifact' && isArtifact(value['spec'])));
+
 function toComponent(row: Selectable<Tables['components']>): Component {
   return present({
     id: componentId(row.id),
@@ -46,7 +57,7 @@ function toComponent(row: Selectable<Tables['components']>): Component {
     category: row.category,
     subCategory: row.sub_category,
     description: row.description,
-    source: parseOptionalJson(row.source_json, 'components.source_json', isRecord),
+    source: parseOptionalJson(row.source_json, 'components.source_json', isSource),
     build: parseOptionalJson(row.build_json, 'components.build_json', isRecord),
     isDeleting: row.deleting === 1,
     creator: row.creator,
@@ -157,7 +168,7 @@ export async function countLiveComponents(db: Db, application: ApplicationId): P
 export interface ComponentChanges {
   readonly name?: string;
   readonly description?: string | null;
-  readonly source?: Readonly<Record<string, unknown>> | null;
+  readonly source?: ComponentSource | null;
   readonly build?: Readonly<Record<string, unknown>> | null;
   readonly updateTime: number;
 }

@@ -30,11 +30,12 @@ const nameKey = (name: string) => name.toLowerCase();
 type Row = Selectable<Tables['environments']>;
 type ResourceRow = Selectable<Tables['environment_resources']>;
 
+const toResource = (row: ResourceRow): Resource =>
+  present({ id: row.resource_id, type: row.type, name: row.name });
+
 function toEnvironment(row: Row, resources: readonly ResourceRow[]): Environment {
   const pick = (isBase: number): readonly Resource[] =>
-    resources
-      .filter((one) => one.environment_id === row.id && one.is_base === isBase)
-      .map((one) => present({ id: one.resource_id, type: one.type, name: one.name }));
+    resources.filter((one) => one.environment_id === row.id && one.is_base === isBase).map(toResource);
   return present({
     id: environmentId(row.id),
     project: projectId(row.project_id),
@@ -145,6 +146,22 @@ export async function lockEnvironment(
 
 const byId = (db: Db, project: ProjectId, id: EnvironmentId) =>
   db.selectFrom('environments').selectAll().where('id', '=', id).where('project_id', '=', project);
+
+/** In the order in which they were given, base ones first. */
+export async function listEnvironmentResources(
+  db: Db,
+  project: ProjectId,
+  id: EnvironmentId,
+): Promise<readonly Resource[]> {
+  const rows = await db
+    .selectFrom('environment_resources')
+    .selectAll()
+    .where('project_id', '=', project)
+    .where('environment_id', '=', id)
+    .orderBy('position')
+    .execute();
+  return rows.map(toResource);
+}
 
 export async function listEnvironments(
   db: Db,

@@ -18,17 +18,11 @@ import {
   type ReleaseId,
 } from '../domain/ids.ts';
 import { activities, type Activity, type Health, type Wanted } from '../domain/instance.ts';
-import { isBaseType, type BaseType, type DriverName } from '../domain/resource.ts';
+import type { DriverName, Resource } from '../domain/resource.ts';
 import { isListOf, isShape, optionalJson, parseJson, parseOptionalJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { given, oneOf, present } from './rows.ts';
 import type { Tables } from './tables.ts';
-
-/** The resource that an instance was placed on. */
-export interface Target {
-  readonly type: BaseType;
-  readonly id: string;
-}
 
 /** What the target reported about how the instance really runs. */
 export interface InstanceNotes {
@@ -47,7 +41,8 @@ export interface Instance {
   readonly description?: string;
   readonly platformType: string;
   readonly driver: DriverName;
-  readonly target: Target;
+  /** The resource that it was placed on. */
+  readonly target: Resource;
   /** At the ingress; computed once. */
   readonly hostName: string;
   readonly wanted: Wanted;
@@ -86,6 +81,7 @@ export interface InstanceChanges {
   readonly hosts?: readonly HostId[] | null;
   readonly uid?: number | null;
   readonly servingRollout?: number | null;
+  readonly servingRelease?: ReleaseId | null;
   readonly requestedRelease?: ReleaseId;
   readonly hasOwnArtifacts?: boolean;
   readonly health?: Health;
@@ -97,9 +93,7 @@ export interface InstanceChanges {
 const wanteds: readonly Wanted[] = ['running', 'stopped', 'deleted'];
 const drivers: readonly DriverName[] = ['process'];
 
-function isTarget(value: unknown): value is Target {
-  return isShape<Target>({ type: 'string', id: 'string' })(value) && isBaseType(value.type);
-}
+const isResource = isShape<Resource>({ id: 'string', type: 'string' });
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isNotes = isShape<InstanceNotes>({ enforced: 'object', runtimeVersion: 'string' });
 
@@ -115,7 +109,7 @@ export function toInstance(row: Selectable<Tables['instances']>): Instance {
     description: row.description,
     platformType: row.platform_type,
     driver: oneOf(drivers, row.driver, 'instances.driver'),
-    target: parseJson(row.target_json, 'instances.target_json', isTarget),
+    target: parseJson(row.target_json, 'instances.target_json', isResource),
     hostName: row.host_name,
     wanted: oneOf(wanteds, row.wanted, 'instances.wanted'),
     activity: row.activity === null ? null : oneOf(activities, row.activity, 'instances.activity'),
@@ -231,6 +225,7 @@ export async function updateInstance(tx: Tx, id: InstanceId, changes: InstanceCh
     hosts_json: hosts === undefined || hosts === null ? hosts : JSON.stringify(hosts),
     uid: changes.uid,
     serving_rollout: changes.servingRollout,
+    serving_release_id: changes.servingRelease,
     requested_release_id: changes.requestedRelease,
     has_own_artifacts: hasOwnArtifacts === undefined ? undefined : hasOwnArtifacts ? 1 : 0,
     healthy: health?.healthy,

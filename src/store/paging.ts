@@ -18,4 +18,5 @@ export interface Page<T> {
 /** Bounds an answer's memory where no limit was asked for. */
 export const MAX_PAGE = 1_000;
 
-export const limitOf = (paging: Paging): number => Math.min(paging.limit ?? MAX_PAGE, MAX_PAGE);
+export const limitOf = (paging: { readonly limit?: number }): number =>
+  Math.min(paging.limit ?? MAX_PAGE, MAX_PAGE);

@@ -12,7 +12,7 @@ import {
   type ReleaseId,
 } from '../domain/ids.ts';
 import type { Launch } from '../domain/launch.ts';
-import type { Release, ReleaseContent } from '../domain/release.ts';
+import { accessHosts, type Release, type ReleaseContent } from '../domain/release.ts';
 import { isShape, parseJson, parseOptionalJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { limitOf, type Page } from './paging.ts';
@@ -56,6 +56,7 @@ export function toRelease(row: Selectable<Tables['releases']>): StoredRelease {
     content: parseJson(row.content_json, 'releases.content_json', isContent),
     replicas: row.replicas,
     digest: row.digest === null ? null : digest(row.digest),
+    fileName: row.file_name,
     build: row.build_key === null ? null : buildKey(row.build_key),
     launch: parseOptionalJson(row.launch_json, 'releases.launch_json', isLaunch),
     isKept: row.kept === 1,
@@ -85,6 +86,7 @@ export async function insertRelease(tx: Tx, release: NewRelease): Promise<void> 
       content_json: JSON.stringify(release.content),
       replicas: release.replicas,
       digest: null,
+      file_name: null,
       build_key: null,
       launch_json: null,
       kept: 0,
@@ -92,6 +94,13 @@ export async function insertRelease(tx: Tx, release: NewRelease): Promise<void> 
       served_time: null,
     })
     .execute();
+  const hosts = accessHosts(release.content).map((host) => ({
+    release_id: release.id,
+    host,
+    instance_id: release.instance,
+    project_id: release.project,
+  }));
+  if (hosts.length > 0) await tx.insertInto('release_hosts').values(hosts).execute();
 }
 
 export async function findRelease(db: Db, id: ReleaseId): Promise<StoredRelease | undefined> {
@@ -116,6 +125,7 @@ export async function listReleases(
 /** What resolving and building found out; only while the release is in the making. */
 export interface ReleaseParts {
   readonly digest?: Digest;
+  readonly fileName?: string;
   readonly build?: BuildKey;
   readonly launch?: Launch;
 }
@@ -123,6 +133,7 @@ export interface ReleaseParts {
 export async function updateRelease(tx: Tx, id: ReleaseId, parts: ReleaseParts): Promise<void> {
   const columns = given({
     digest: parts.digest,
+    file_name: parts.fileName,
     build_key: parts.build,
     launch_json: parts.launch && JSON.stringify(parts.launch),
   });

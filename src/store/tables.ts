@@ -150,6 +150,8 @@ export interface Tables {
     update_time: number;
     delete_time: number | null;
   };
+  /** A host that an instance's accesses name, as long as a kept release names it. Primary key: host. serving: 1 where the serving release names it. */
+  host_claims: { host: string; instance_id: string; project_id: string; serving: number };
   releases: {
     id: string;
     instance_id: string;
@@ -160,6 +162,8 @@ export interface Tables {
     content_json: string;
     replicas: number;
     digest: string | null;
+    /** What its package was called when it was resolved. */
+    file_name: string | null;
     build_key: string | null;
     /** domain Launch */
     launch_json: string | null;
@@ -168,6 +172,10 @@ export interface Tables {
     create_time: number;
     served_time: number | null;
   };
+  /** The hosts that a release's accesses name. Primary key: (release_id, host). */
+  release_hosts: { release_id: string; host: string; instance_id: string; project_id: string };
+  /** Who claimed a host of an access first, over all projects. Primary key: host. */
+  claimed_hosts: { host: string; instance_id: string; project_id: string };
   /** Primary key: (instance_id, number). */
   rollouts: {
     instance_id: string;

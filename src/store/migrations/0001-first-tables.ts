@@ -201,6 +201,20 @@ const instances = ({ text, whole, tableEnd }: Words) => [
   `create index releases_of_instance on releases (instance_id, create_time, id)`,
   `create index releases_by_label on releases (instance_id, label)`,
   `create index releases_kept on releases (instance_id, number) where kept = 1`,
+  `create table release_hosts (
+    release_id ${text} not null references releases (id) on delete cascade,
+    host ${text} not null,
+    instance_id ${text} not null references instances (id) on delete cascade,
+    project_id ${text} not null,
+    primary key (release_id, host)
+  ) ${tableEnd}`,
+  `create index release_hosts_by_host on release_hosts (host, instance_id)`,
+  `create table claimed_hosts (
+    host ${text} not null primary key,
+    instance_id ${text} not null references instances (id) on delete cascade,
+    project_id ${text} not null
+  ) ${tableEnd}`,
+  `create index claimed_hosts_of_instance on claimed_hosts (instance_id)`,
   `create table rollouts (
     instance_id ${text} not null references instances (id) on delete cascade,
     number ${whole} not null,

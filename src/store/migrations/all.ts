@@ -1,4 +1,5 @@
 import { firstTables } from './0001-first-tables.ts';
+import { hostClaims } from './0002-host-claims-and-file-names.ts';
 
 /** What the databases call the same thing. */
 export interface Words {
@@ -18,4 +19,4 @@ export interface Migration {
 }
 
 /** In order; there is no way back, but a backup from before the upgrade. */
-export const migrations: readonly Migration[] = [firstTables];
+export const migrations: readonly Migration[] = [firstTables, hostClaims];

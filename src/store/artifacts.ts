@@ -1,0 +1,134 @@
+import { buildKey, digest, type BuildKey, type Digest } from '../domain/ids.ts';
+import type { Db, Tx } from './open.ts';
+
+/** A file kept by digest in the data directory. */
+export interface StoredArtifact {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly createTime: number;
+  /** When it was last put in or asked for; what was used lately is not collected. */
+  readonly useTime: number;
+}
+
+interface ArtifactRow {
+  readonly digest: string;
+  readonly size: number;
+  readonly create_time: number;
+  readonly use_time: number;
+}
+
+const toArtifact = (row: ArtifactRow): StoredArtifact => ({
+  digest: digest(row.digest),
+  size: row.size,
+  createTime: row.create_time,
+  useTime: row.use_time,
+});
+
+/** Notes a file that is in place, or that it was used again. */
+export async function recordArtifact(
+  tx: Tx,
+  artifact: { readonly digest: Digest; readonly size: number; readonly time: number },
+): Promise<void> {
+  const { size, time } = artifact;
+  await tx
+    .insertInto('artifacts')
+    .values({ digest: artifact.digest, size, create_time: time, use_time: time })
+    .onConflict((on) => on.column('digest').doUpdateSet({ use_time: time }))
+    .execute();
+}
+
+export async function touchArtifact(tx: Tx, id: Digest, time: number): Promise<void> {
+  await tx.updateTable('artifacts').set({ use_time: time }).where('digest', '=', id).execute();
+}
+
+export async function findArtifact(db: Db, id: Digest): Promise<StoredArtifact | undefined> {
+  const row = await db.selectFrom('artifacts').selectAll().where('digest', '=', id).executeTakeFirst();
+  return row && toArtifact(row);
+}
+
+/** Releases whose content must stay: kept, serving or asked for, of instances that live. */
+const namedReleases = (db: Db) =>
+  db
+    .selectFrom('releases')
+    .innerJoin('instances', 'instances.id', 'releases.instance_id')
+    .where('instances.delete_time', 'is', null)
+    .where((eb) =>
+      eb.or([
+        eb('releases.kept', '=', 1),
+        eb('releases.id', '=', eb.ref('instances.requested_release_id')),
+        eb('releases.id', '=', eb.ref('instances.serving_release_id')),
+      ]),
+    );
+
+const unnamed = (db: Db, unusedSince: number) =>
+  db
+    .selectFrom('artifacts')
+    .where('use_time', '<', unusedSince)
+    .where('artifacts.digest', 'not in', db.selectFrom('packages').select('packages.digest'))
+    .where(
+      'artifacts.digest',
+      'not in',
+      // Without the null of a release in the making: "not in" a list that holds null is never true.
+      namedReleases(db).select('releases.digest').where('releases.digest', 'is not', null),
+    );
+
+/** What may go: not used since then, and named by no package and no release that must stay. Oldest use first. */
+export async function listUnnamedArtifacts(
+  db: Db,
+  unusedSince: number,
+  limit: number,
+): Promise<readonly StoredArtifact[]> {
+  const rows = await unnamed(db, unusedSince)
+    .selectAll('artifacts')
+    .orderBy('use_time')
+    .orderBy('artifacts.digest')
+    .limit(limit)
+    .execute();
+  return rows.map(toArtifact);
+}
+
+/** Forgets one if it still may go, and answers whether; only then may its file be removed. */
+export async function deleteUnnamedArtifact(tx: Tx, id: Digest, unusedSince: number): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('artifacts')
+    .where(
+      'digest',
+      'in',
+      unnamed(tx, unusedSince).select('artifacts.digest').where('artifacts.digest', '=', id),
+    )
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}
+
+/** Every digest that a release which must stay, or a package, still names. */
+export async function listNamedDigests(db: Db): Promise<ReadonlySet<Digest>> {
+  const released = await namedReleases(db)
+    .select('releases.digest')
+    .where('releases.digest', 'is not', null)
+    .distinct()
+    .execute();
+  const packaged = await db.selectFrom('packages').select('digest').distinct().execute();
+  return new Set(
+    [...released, ...packaged].flatMap((row) => (row.digest === null ? [] : [digest(row.digest)])),
+  );
+}
+
+/** Every build that a release which must stay, or a rollout that is not retired, still needs. */
+export async function listNamedBuilds(db: Db): Promise<ReadonlySet<BuildKey>> {
+  const released = await namedReleases(db)
+    .select('releases.build_key')
+    .where('releases.build_key', 'is not', null)
+    .distinct()
+    .execute();
+  const running = await db
+    .selectFrom('rollouts')
+    .innerJoin('releases', 'releases.id', 'rollouts.release_id')
+    .select('releases.build_key')
+    .where('rollouts.retire_time', 'is', null)
+    .where('releases.build_key', 'is not', null)
+    .distinct()
+    .execute();
+  return new Set(
+    [...released, ...running].flatMap((row) => (row.build_key === null ? [] : [buildKey(row.build_key)])),
+  );
+}

@@ -1,0 +1,24 @@
+import { hostId, type HostId } from '../domain/ids.ts';
+import type { Db, Tx } from './open.ts';
+
+/** A machine that runs replicas; an `ecs` resource bears its id. */
+export interface Host {
+  readonly id: HostId;
+  readonly name: string;
+  readonly createTime: number;
+}
+
+/** Once, at its first start; its name may change later. */
+export async function upsertHost(tx: Tx, host: Host): Promise<void> {
+  await tx
+    .insertInto('hosts')
+    .values({ id: host.id, name: host.name, create_time: host.createTime })
+    .onConflict((on) => on.column('id').doUpdateSet({ name: host.name }))
+    .execute();
+}
+
+/** The oldest first. */
+export async function listHosts(db: Db): Promise<readonly Host[]> {
+  const rows = await db.selectFrom('hosts').selectAll().orderBy('create_time').orderBy('id').execute();
+  return rows.map((row) => ({ id: hostId(row.id), name: row.name, createTime: row.create_time }));
+}
