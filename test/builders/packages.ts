@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { create } from 'tar';
+import { filesBelow, writeFiles } from './files.ts';
+import { compile, rest } from './java-classes.ts';
+import { wheelOf } from './python-wheel.ts';
 import { zip, type Entry } from './zip.ts';
 
 /** What the sample applications are packed as. */
@@ -24,7 +27,7 @@ interface Tool {
 }
 
 /** Turns the sample's sources into the files of its package. */
-type Pack = (sources: readonly Entry[], workDir: string) => Promise<readonly Entry[]>;
+type Pack = (sources: readonly Entry[], workDir: string, form: Form) => Promise<readonly Entry[]>;
 
 interface Sample {
   readonly directory: string;
@@ -36,8 +39,82 @@ interface Sample {
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'apps');
 
+const JAVA: readonly Tool[] = [
+  { name: 'java', anyOf: ['java'] },
+  { name: 'javac', anyOf: ['javac'] },
+];
+/** javax.servlet, for which applications of Tomcat 8's time were written. */
+const SERVLET_API = [
+  '/usr/share/java/servlet-api.jar',
+  '/usr/share/java/servlet-api-4.0.1.jar',
+  '/usr/share/java/javax.servlet-api.jar',
+];
+
 const samples: Readonly<Record<string, Sample>> = {
+  Tomcat8: {
+    directory: 'tomcat8',
+    forms: ['war', 'zip'],
+    tools: [
+      ...JAVA,
+      { name: 'the servlet API (libservlet-api-java)', anyOf: SERVLET_API },
+      {
+        name: 'tomcat',
+        anyOf: ['/usr/share/tomcat10/lib/catalina.jar', '/usr/share/tomcat9/lib/catalina.jar'],
+      },
+      {
+        name: 'tomcat-jakartaee-migration',
+        anyOf: ['/usr/share/tomcat-jakartaee-migration/lib', '/usr/share/tomcat9/lib'],
+      },
+    ],
+    pack: async (sources, workDir) => [
+      ...rest(sources).map((each) => (each.path === 'VERSION' ? { ...each, path: 'WEB-INF/VERSION' } : each)),
+      ...(await compile(sources, workDir, SERVLET_API.find(isThere))).map((each) => ({
+        ...each,
+        path: `WEB-INF/classes/${each.path}`,
+      })),
+    ],
+  },
+  Java8: {
+    directory: 'java8',
+    forms: ['jar', 'zip'],
+    tools: JAVA,
+    async pack(sources, workDir, form) {
+      const manifest = Buffer.from('Manifest-Version: 1.0\r\nMain-Class: Sample\r\n\r\n');
+      const jar = [
+        { path: 'META-INF/MANIFEST.MF', content: manifest },
+        ...(await compile(sources, workDir)),
+        ...rest(sources),
+      ];
+      return form === 'jar' ? jar : [{ path: 'sample.jar', content: zip(jar) }];
+    },
+  },
   Nodejs8: { directory: 'nodejs8', forms: ['zip', 'tgz'], tools: [] },
+  Php7: {
+    directory: 'php7',
+    forms: ['zip', 'tgz'],
+    tools: [{ name: 'php, or apache2 with mod_php', anyOf: ['php', 'apache2'] }],
+  },
+  Python3: {
+    directory: 'python3',
+    forms: ['tgz', 'zip'],
+    tools: [{ name: 'python3', anyOf: ['python3'] }],
+    pack: async (sources) => {
+      const isModule = ({ path }: Entry) => path.startsWith('greeting/');
+      const wheel = zip(wheelOf('greeting', '1.0', sources.filter(isModule)));
+      return [
+        ...sources.filter((each) => !isModule(each)),
+        { path: 'wheels/greeting-1.0-py3-none-any.whl', content: wheel },
+      ];
+    },
+  },
+  Custom: {
+    directory: 'custom',
+    forms: ['tgz', 'zip'],
+    tools: [
+      { name: 'perl', anyOf: ['perl'] },
+      { name: 'bash', anyOf: ['bash'] },
+    ],
+  },
 };
 
 /** The names of what this machine lacks to build and run the sample of a runtime. */
@@ -66,7 +143,7 @@ export async function packageFor(runtime: string, wish: Wish = {}): Promise<stri
   await mkdir(dirname(dirname(target)), { recursive: true });
   const workDir = await mkdtemp(join(cacheDir(), 'work-'));
   try {
-    const entries = (await sample.pack?.(sources, workDir)) ?? sources;
+    const entries = (await sample.pack?.(sources, workDir, form)) ?? sources;
     const made = join(workDir, 'package');
     if (form === 'tgz') await writeTarball(entries, workDir, made);
     else await writeFile(made, zip(entries));
@@ -100,26 +177,6 @@ function keyOf(sources: readonly Entry[], runtime: string, form: Form): string {
   for (const { path, content, mode } of sources)
     hash.update(`${path} ${mode} ${content.length}\n`).update(content);
   return hash.digest('hex').slice(0, 16);
-}
-
-function filesBelow(dir: string): readonly Entry[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .sort()
-    .map((name) => join(dir, name))
-    .filter((path) => statSync(path).isFile())
-    .map((path) => ({
-      path: relative(dir, path),
-      content: readFileSync(path),
-      mode: statSync(path).mode & 0o777,
-    }));
-}
-
-async function writeFiles(entries: readonly Entry[], dir: string): Promise<void> {
-  for (const { path, content, mode = 0o644 } of entries) {
-    const target = join(dir, path);
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, content, { mode });
-  }
 }
 
 async function writeTarball(entries: readonly Entry[], workDir: string, file: string): Promise<void> {
