@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { Problem } from '../domain/errors.ts';
+import { ControlClient } from './control-client.ts';
+import { EXIT } from './proxy/exit.ts';
+import { makeDirectories, proxyPaths } from './proxy/paths.ts';
+
+export interface Proxied {
+  readonly dataDir: string;
+  readonly bind: string;
+  readonly port: number;
+  /** The Node executable that runs the proxy. */
+  readonly node: string;
+}
+
+const START_MS = 20_000;
+const LOOK_MS = 5;
+
+/** What the proxy needs of our environment; our secrets are none of its business. */
+const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'];
+
+const MAIN = join(import.meta.dirname, 'proxy', `main${extname(import.meta.filename)}`);
+
+/** The living proxy of a data directory, else a new one, which outlives us. */
+export async function findOrStart(proxied: Proxied): Promise<ControlClient> {
+  return (await ControlClient.open(proxyPaths(proxied.dataDir).socket)) ?? start(proxied);
+}
+
+async function start({ dataDir, bind, port, node }: Proxied): Promise<ControlClient> {
+  const paths = proxyPaths(dataDir);
+  makeDirectories(dataDir, paths);
+  const log = openSync(paths.log, 'a', 0o600);
+  const before = fstatSync(log).size;
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', MAIN, dataDir, bind, String(port)], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: '/',
+    env: Object.fromEntries(INHERITED.map((name) => [name, process.env[name]])),
+  });
+  closeSync(log);
+  child.unref();
+  let end: string | undefined;
+  child.once('error', (error) => (end = error.message));
+  child.once('exit', (code, signal) => {
+    // Another was quicker: it is the one to talk to.
+    if (code !== EXIT.locked) end = signal ?? `exit code ${String(code)}`;
+  });
+  const deadline = performance.now() + START_MS;
+  while (performance.now() < deadline) {
+    const client = await ControlClient.open(paths.socket);
+    if (client !== undefined) return client;
+    if (end !== undefined) throw new Problem('unavailable', sayWhy(paths.log, before, end));
+    await setTimeout(LOOK_MS);
+  }
+  throw new Problem(
+    'unavailable',
+    `The ingress proxy did not answer within ${String(START_MS / 1000)} s of its start; see ${paths.log}, then try again.`,
+  );
+}
+
+/** What the process wrote last, without its time; else how it ended. */
+function sayWhy(log: string, from: number, end: string): string {
+  const last = readFileSync(log).subarray(from).toString('utf8').trim().split('\n').at(-1) ?? '';
+  return last === ''
+    ? `The ingress proxy ended at its start (${end}) without a word; see ${log}, then try again.`
+    : last.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, '');
+}

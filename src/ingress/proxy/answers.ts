@@ -1,0 +1,65 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Route } from '../../domain/routes.ts';
+import type { Refusal } from './request-head.ts';
+
+/** What the proxy itself says when it has no application's answer to give. */
+export interface Answer {
+  readonly status: number;
+  readonly message: string;
+  readonly host?: string;
+  readonly instance?: string;
+  readonly retryAfterS?: number;
+}
+
+const RETRY_AFTER_S = 1;
+
+export const refused = (refusal: Refusal): Answer => ({
+  status: 400,
+  message: `This request is not forwarded. ${refusal.why} Send it as RFC 9112 describes.`,
+});
+
+export const unknownHost = (host: string): Answer => ({
+  status: 404,
+  message: `No instance has the host ${host}. Check the address, or the instance's external accesses.`,
+  host,
+});
+
+export const noTarget = (route: Route, host: string): Answer => ({
+  status: 503,
+  message: `The instance ${route.instance} behind ${host} ${route.absence ?? 'has no healthy replica'}. Try again later.`,
+  host,
+  instance: route.instance,
+  retryAfterS: RETRY_AFTER_S,
+});
+
+export const allRefused = (route: Route, host: string): Answer => ({
+  status: 503,
+  message: `No replica of the instance ${route.instance} behind ${host} accepts connections. Try again later.`,
+  host,
+  instance: route.instance,
+  retryAfterS: RETRY_AFTER_S,
+});
+
+export const broken = (route: Route, host: string, replica: string, why: string): Answer => ({
+  status: 502,
+  message: `Replica ${replica} of the instance ${route.instance} behind ${host} took the request and gave no answer: ${why}. See its log.`,
+  host,
+  instance: route.instance,
+});
+
+export function answer(request: IncomingMessage, response: ServerResponse, say: Answer): void {
+  const { status, retryAfterS, ...body } = say;
+  const wantsJson = request.headers.accept?.includes('application/json') ?? false;
+  const text = wantsJson ? `${JSON.stringify({ status, ...body })}\n` : `${say.message}\n`;
+  response.sendDate = true;
+  // A client that was promised no "100 Continue" may or may not send its body: only a new connection is unambiguous.
+  if (request.headers.expect !== undefined) response.shouldKeepAlive = false;
+  response.writeHead(status, {
+    'Content-Type': wantsJson ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(retryAfterS === undefined ? {} : { 'Retry-After': retryAfterS }),
+  });
+  response.end(request.method === 'HEAD' ? undefined : text);
+}

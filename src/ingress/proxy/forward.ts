@@ -1,0 +1,151 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { allRefused, answer, broken, noTarget, refused } from './answers.ts';
+import { readFailure } from './failure.ts';
+import { RequestBody } from './request-body.ts';
+import { Refusal } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
+import { responseHeaders } from './response-head.ts';
+import type { Destination } from './table.ts';
+import type { Connection, Upstream } from './upstream.ts';
+
+/** Repeating these has the effect of sending them once (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+/** One that was refused by every replica has tried each once; this bounds the odd ones. */
+const MAX_ATTEMPTS = 16;
+const NONE: readonly Upstream[] = [];
+
+/** A request on its way: sent to a replica, to another if that is safe, its answer passed on as it comes. */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #head: RequestHead;
+  readonly #destination: Destination;
+  readonly #mayRepeat: boolean;
+  #upstream: Upstream | undefined;
+  #connection: Connection | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #refused: readonly Upstream[] = NONE;
+  #attempts = 0;
+  /** The connection had carried a request before: the application may have closed it when ours was sent. */
+  #isReused = false;
+  #isAnswered = false;
+  #isClientGone = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    destination: Destination,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.#head = head;
+    this.#destination = destination;
+    this.#mayRepeat = !head.hasBody && IDEMPOTENT.has(request.method ?? '');
+    response.on('close', this.#onClose);
+  }
+
+  send(mustBeNew = false): void {
+    const upstream = this.#destination.pick(this.#refused);
+    if (upstream === undefined || ++this.#attempts > MAX_ATTEMPTS) {
+      const say = this.#refused.length === 0 ? noTarget : allRefused;
+      answer(this.#request, this.#response, say(this.#destination.route, this.#head.host));
+      return;
+    }
+    this.#upstream = upstream;
+    upstream.inFlight++;
+    this.#controller = undefined;
+    const connection = upstream.take(this.#mayRepeat, mustBeNew);
+    this.#connection = connection;
+    connection.client.dispatch(
+      {
+        method: this.#request.method ?? 'GET',
+        path: this.#head.path,
+        headers: this.#head.headers,
+        body: this.#head.hasBody ? new RequestBody(this.#request, this.#onBodyWanted) : null,
+        blocking: false,
+      },
+      this,
+    );
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#connection !== undefined) this.#isReused = this.#connection.carried++ > 0;
+    if (this.#isClientGone) controller.abort(new Error('The client left.'));
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    text?: string,
+  ): void {
+    if (status < 200 || this.#isClientGone) return;
+    this.#isAnswered = true;
+    const { headers, hasDate } = responseHeaders(controller.rawHeaders);
+    this.#response.sendDate = !hasDate;
+    this.#response.writeHead(status, text ?? '', headers);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#response.write(chunk)) return;
+    controller.pause();
+    this.#response.once('drain', () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    this.#response.end();
+    this.#leave(false);
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    const upstream = this.#upstream;
+    const wasSent = this.#controller !== undefined;
+    this.#leave(true);
+    if (this.#isClientGone || upstream === undefined) return;
+    if (this.#isAnswered) {
+      this.#response.destroy();
+      return;
+    }
+    const failure = readFailure(error);
+    if (failure === 'unsendable') {
+      answer(this.#request, this.#response, refused(new Refusal(`${error.message}.`)));
+    } else if (!wasSent) {
+      if (failure === 'unreachable') {
+        upstream.avoid();
+        this.#refused = [...this.#refused, upstream];
+      }
+      this.send(true);
+    } else if (this.#isReused && this.#mayRepeat && failure === 'closed') {
+      this.send(true);
+    } else {
+      answer(
+        this.#request,
+        this.#response,
+        broken(this.#destination.route, this.#head.host, upstream.replica, error.message),
+      );
+    }
+  }
+
+  #leave(isBroken: boolean): void {
+    const [upstream, connection] = [this.#upstream, this.#connection];
+    this.#upstream = undefined;
+    this.#connection = undefined;
+    if (upstream === undefined || connection === undefined) return;
+    upstream.inFlight--;
+    if (isBroken) connection.close();
+    else upstream.giveBack(connection);
+  }
+
+  readonly #onBodyWanted = () => {
+    if (this.#request.headers.expect !== undefined) this.#response.writeContinue();
+  };
+
+  readonly #onClose = () => {
+    if (this.#response.writableFinished) return;
+    this.#isClientGone = true;
+    this.#controller?.abort(new Error('The client left.'));
+  };
+}

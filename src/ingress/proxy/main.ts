@@ -1,0 +1,47 @@
+import { bootId } from './boot.ts';
+import { EXIT } from './exit.ts';
+import { takeLock } from './lock.ts';
+import { Log } from './log.ts';
+import { makeDirectories, proxyPaths } from './paths.ts';
+import { AddressUnavailable, startProxy } from './proxy.ts';
+
+/** Started by the platform and left alone: it ends by its control socket, or by SIGTERM. */
+const SIGTERM_GRACE_MS = 10_000;
+
+const [dataDir, bind, port] = process.argv.slice(2);
+if (dataDir === undefined || bind === undefined || port === undefined) {
+  console.error('usage: main <data directory> <bind address> <port>');
+  process.exit(EXIT.usage);
+}
+const paths = proxyPaths(dataDir);
+makeDirectories(dataDir, paths);
+const log = new Log(paths.log);
+const lock = takeLock(paths.lock);
+if (lock === undefined) {
+  log.write(
+    `Another ingress proxy serves the data directory ${dataDir}; use that one, or shut it down first.`,
+  );
+  process.exit(EXIT.locked);
+}
+// One application's odd answer must not take all others off the air.
+process.on('uncaughtException', (error) => log.write(`unexpected: ${error.stack ?? error.message}`));
+process.on('SIGHUP', () => undefined);
+try {
+  const proxy = await startProxy({
+    paths,
+    bind,
+    port: Number(port),
+    boot: bootId(),
+    log: (message) => log.write(message),
+  });
+  proxy.onShutdown(() => {
+    lock.release();
+    process.exit();
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => void proxy.shutdown(SIGTERM_GRACE_MS));
+  }
+} catch (error) {
+  log.write(error instanceof Error ? error.message : String(error));
+  process.exit(error instanceof AddressUnavailable ? EXIT.addressUnavailable : EXIT.failed);
+}

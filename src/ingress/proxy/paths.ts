@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The kernel takes 107 bytes for the path of a socket on Linux, 103 on macOS. */
+const MAX_SOCKET_PATH_BYTES = 100;
+
+export interface ProxyPaths {
+  readonly routes: string;
+  readonly lock: string;
+  readonly log: string;
+  readonly socket: string;
+}
+
+export function proxyPaths(dataDir: string): ProxyPaths {
+  const near = join(dataDir, 'run', 'proxy.sock');
+  return {
+    routes: join(dataDir, 'proxy', 'routes.json'),
+    lock: join(dataDir, 'proxy', 'lock'),
+    log: join(dataDir, 'logs', 'proxy.log'),
+    socket: Buffer.byteLength(near) <= MAX_SOCKET_PATH_BYTES ? near : farSocket(dataDir),
+  };
+}
+
+export function makeDirectories(dataDir: string, paths: ProxyPaths): void {
+  mkdirSync(join(dataDir, 'proxy'), { recursive: true, mode: 0o700 });
+  mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
+  makePrivate(join(paths.socket, '..'));
+}
+
+function farSocket(dataDir: string): string {
+  const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
+  return join(tmpdir(), `openstage-ingress-${name}`, 'proxy.sock');
+}
+
+/** Whoever may enter this directory may re-route all traffic; a name in a shared directory may be another user's. */
+function makePrivate(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const found = lstatSync(directory);
+  const isMine = process.getuid === undefined || found.uid === process.getuid();
+  if (found.isDirectory() && isMine && (found.mode & 0o077) === 0) return;
+  throw new Error(
+    `The directory ${directory} of the ingress proxy's control socket is open to others; ` +
+      `expected one of our own with mode 0700; remove it or run chmod 700 on it, then start again.`,
+  );
+}

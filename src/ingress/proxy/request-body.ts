@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+
+/**
+ * A request's body for one attempt to forward it. Nothing is read from the client before the application's connection
+ * stands, so that another attempt can still be made; and when it is destroyed, the client's connection is not.
+ */
+export class RequestBody extends Readable {
+  readonly #request: IncomingMessage;
+  readonly #onFirstRead: () => void;
+  #isReading = false;
+
+  constructor(request: IncomingMessage, onFirstRead: () => void) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#request = request;
+    this.#onFirstRead = onFirstRead;
+  }
+
+  override _read(): void {
+    if (!this.#isReading) {
+      this.#isReading = true;
+      this.#request.on('data', this.#onData);
+      this.#request.on('end', this.#onEnd);
+      this.#onFirstRead();
+    }
+    this.#request.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (this.#isReading) {
+      this.#request.off('data', this.#onData);
+      this.#request.off('end', this.#onEnd);
+      // What the client still sends is thrown away, so that it comes to read the answer.
+      this.#request.resume();
+    }
+    done(error);
+  }
+
+  readonly #onData = (chunk: Buffer) => {
+    if (!this.push(chunk)) this.#request.pause();
+  };
+
+  readonly #onEnd = () => {
+    this.push(null);
+  };
+}

@@ -1,0 +1,91 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { answer, noTarget, refused, unknownHost } from './answers.ts';
+import { Exchange } from './forward.ts';
+import { readHead, Refusal } from './request-head.ts';
+import type { Table } from './table.ts';
+import { upgrade } from './upgrade.ts';
+
+/** Of a request's head, all names and values together. */
+const MAX_HEADER_BYTES = 32 * 1024;
+/** With the interval of the check a head that comes too slowly ends within 15 s. */
+const HEAD_MS = 14_000;
+const CHECK_INTERVAL_MS = 1_000;
+/** Longer than the 60 s of common load balancers, so that they and not we end idle connections. */
+const CLIENT_IDLE_MS = 75_000;
+/** Neither side said anything: long enough for any long poll. */
+const SILENCE_MS = 60 * 60_000;
+/** Each takes two descriptors of this process at the most. */
+const MAX_CONNECTIONS = 20_000;
+const TCP_KEEP_ALIVE_MS = 60_000;
+
+export function createProxyServer(table: Table): Server {
+  const forward = (request: IncomingMessage, response: ServerResponse) => {
+    const head = readHead(request);
+    if (head instanceof Refusal) {
+      response.shouldKeepAlive = false;
+      answer(request, response, refused(head));
+      return;
+    }
+    const destination = table.find(head.host);
+    if (destination === undefined) answer(request, response, unknownHost(head.host));
+    else if (destination.upstreams.length === 0)
+      answer(request, response, noTarget(destination.route, head.host));
+    else new Exchange(request, response, head, destination).send();
+  };
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEAD_MS,
+      // Bodies may take as long as they need, as long as they move.
+      requestTimeout: 0,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      keepAliveTimeout: CLIENT_IDLE_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      noDelay: true,
+      insecureHTTPParser: false,
+      // JDK and curl offer h2c with ordinary requests: an offer that may be ignored.
+      shouldUpgradeCallback: (request) => isWebSocket(request),
+    },
+    forward,
+  );
+  server.timeout = SILENCE_MS;
+  // The bytes are bounded; a bound on the number would drop the rest in silence.
+  server.maxHeadersCount = 0;
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('checkContinue', forward);
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+    upgrade(table, request, socket, first);
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    endRaw(socket, '405 Method Not Allowed', 'This is not a forward proxy: CONNECT is not carried.');
+  });
+  server.on('clientError', onClientError);
+  return server;
+}
+
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.trim().toLowerCase() === 'websocket';
+}
+
+function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+  } else if (error.code === 'HPE_HEADER_OVERFLOW') {
+    endRaw(socket, '431 Request Header Fields Too Large', 'The headers exceed 32 KiB.');
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    endRaw(socket, '408 Request Timeout', 'The headers did not arrive within 15 seconds.');
+  } else {
+    endRaw(socket, '400 Bad Request', 'This is not a request as RFC 9112 describes it.');
+  }
+}
+
+function endRaw(socket: Duplex, status: string, message: string): void {
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n`;
+  socket.on('error', () => socket.destroy());
+  socket.end(`${head}Content-Length: ${String(Buffer.byteLength(message) + 1)}\r\n\r\n${message}\n`, () =>
+    socket.destroy(),
+  );
+}

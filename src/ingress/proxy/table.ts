@@ -1,0 +1,83 @@
+import type { InFlight, Route, RouteTable } from '../../domain/routes.ts';
+import { Upstream } from './upstream.ts';
+
+/** Where the requests for a host go. */
+export class Destination {
+  readonly route: Route;
+  readonly upstreams: readonly Upstream[];
+  #turn = 0;
+
+  constructor(route: Route, upstreams: readonly Upstream[]) {
+    this.route = route;
+    this.upstreams = upstreams;
+  }
+
+  /** The one with the least in flight, in turn among equals; one that refused lately only if there is no other. */
+  pick(refused: readonly Upstream[]): Upstream | undefined {
+    const count = this.upstreams.length;
+    let best: Upstream | undefined;
+    let bestLoad = Infinity;
+    this.#turn = this.#turn + 1 >= count ? 0 : this.#turn + 1;
+    for (let step = 0; step < count; step++) {
+      const upstream = this.upstreams[(this.#turn + step) % count];
+      if (upstream === undefined || refused.includes(upstream)) continue;
+      const load = upstream.inFlight + (upstream.isAvoided ? 1e9 : 0);
+      if (load < bestLoad) {
+        best = upstream;
+        bestLoad = load;
+      }
+    }
+    return best;
+  }
+}
+
+export class Table {
+  #destinations = new Map<string, Destination>();
+  #upstreams = new Map<string, Upstream>();
+  /** Those that left the table with something in flight. */
+  readonly #leaving = new Set<Upstream>();
+
+  find(host: string): Destination | undefined {
+    return this.#destinations.get(host);
+  }
+
+  /** Connections to replicas that stay are kept; the first route that names a host has it. */
+  apply(table: RouteTable): void {
+    const before = this.#upstreams;
+    const upstreams = new Map<string, Upstream>();
+    const destinations = new Map<string, Destination>();
+    for (const route of table.routes) {
+      const own = route.targets.map((target) => {
+        const key = `${target.replica} ${target.host} ${String(target.port)}`;
+        const upstream = upstreams.get(key) ?? before.get(key) ?? new Upstream(target);
+        upstreams.set(key, upstream);
+        return upstream;
+      });
+      const destination = new Destination(route, own);
+      for (const host of route.hosts) {
+        if (!destinations.has(host)) destinations.set(host, destination);
+      }
+    }
+    this.#destinations = destinations;
+    this.#upstreams = upstreams;
+    for (const [key, upstream] of before) {
+      if (upstreams.has(key)) continue;
+      upstream.retire();
+      if (upstream.inFlight > 0) this.#leaving.add(upstream);
+    }
+  }
+
+  inFlight(): InFlight {
+    const counts: Record<string, number> = {};
+    const add = (upstream: Upstream) => {
+      if (upstream.inFlight > 0)
+        counts[upstream.replica] = (counts[upstream.replica] ?? 0) + upstream.inFlight;
+    };
+    for (const upstream of this.#upstreams.values()) add(upstream);
+    for (const upstream of this.#leaving) {
+      if (upstream.inFlight === 0) this.#leaving.delete(upstream);
+      else add(upstream);
+    }
+    return counts;
+  }
+}

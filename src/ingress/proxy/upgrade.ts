@@ -1,0 +1,156 @@
+import { request as httpRequest, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { allRefused, answer, broken, noTarget, refused, unknownHost } from './answers.ts';
+import type { Answer } from './answers.ts';
+import { readFailure } from './failure.ts';
+import { readHead, Refusal } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
+import { responseHeaders } from './response-head.ts';
+import type { Destination, Table } from './table.ts';
+import type { Upstream } from './upstream.ts';
+
+/** An application that was asked for a WebSocket answers, or is given up. */
+const HANDSHAKE_MS = 60_000;
+
+/**
+ * Carries a WebSocket. Only after the application's 101 are bytes passed on unread: a client that was refused
+ * must not be left on a raw connection to the application.
+ */
+export function upgrade(table: Table, request: IncomingMessage, client: Duplex, first: Buffer): void {
+  client.on('error', () => client.destroy());
+  if (client instanceof Socket) client.setTimeout(0);
+  const head = readHead(request);
+  if (head instanceof Refusal) {
+    say(request, client, refused(head));
+    return;
+  }
+  const destination = table.find(head.host);
+  if (destination === undefined) say(request, client, unknownHost(head.host));
+  else if (request.method !== 'GET' || head.hasBody) {
+    say(request, client, refused(new Refusal('A WebSocket is opened by GET without a body.')));
+  } else if (destination.upstreams.length === 0) say(request, client, noTarget(destination.route, head.host));
+  else connect(request, client, first, head, destination, []);
+}
+
+function connect(
+  request: IncomingMessage,
+  client: Duplex,
+  first: Buffer,
+  head: RequestHead,
+  destination: Destination,
+  tried: readonly Upstream[],
+): void {
+  const upstream = destination.pick(tried);
+  if (upstream === undefined) {
+    say(request, client, allRefused(destination.route, head.host));
+    return;
+  }
+  upstream.inFlight++;
+  let isOver = false;
+  const leave = () => {
+    if (!isOver) upstream.inFlight--;
+    isOver = true;
+  };
+  const asked = ask(head, upstream);
+  const onClientClosed = () => asked.destroy();
+  client.once('close', onClientClosed);
+  asked.on('upgrade', (response: IncomingMessage, application: Duplex, firstBack: Buffer) => {
+    client.off('close', onClientClosed);
+    client.write(switching(response));
+    join(client, application, first, firstBack, leave);
+  });
+  asked.on('response', (response) => {
+    client.off('close', onClientClosed);
+    response.once('close', leave);
+    passOn(request, client, response);
+  });
+  asked.on('error', (error) => {
+    client.off('close', onClientClosed);
+    leave();
+    if (client.destroyed) return;
+    // A handshake that was sent may have had an effect; one that found no connection had none.
+    if (asked.socket?.connecting === false && asked.socket.bytesWritten > 0) {
+      say(request, client, broken(destination.route, head.host, upstream.replica, error.message));
+    } else {
+      if (readFailure(error) === 'unreachable') upstream.avoid();
+      connect(request, client, first, head, destination, [...tried, upstream]);
+    }
+  });
+  asked.end();
+}
+
+function ask(head: RequestHead, upstream: Upstream): ClientRequest {
+  const asked = httpRequest({
+    host: upstream.host,
+    port: upstream.port,
+    path: head.path,
+    headers: [...head.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
+    agent: false,
+    setHost: false,
+    timeout: HANDSHAKE_MS,
+  });
+  asked.on('timeout', () => {
+    asked.destroy(
+      new Error(`no answer to the WebSocket's handshake within ${String(HANDSHAKE_MS / 1000)} s`),
+    );
+  });
+  return asked;
+}
+
+function switching(response: IncomingMessage): string {
+  const { headers } = responseHeaders(response.rawHeaders);
+  let text = `HTTP/1.1 101 ${response.statusMessage ?? ''}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    text += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
+  }
+  return `${text}\r\n`;
+}
+
+function join(
+  client: Duplex,
+  application: Duplex,
+  first: Buffer,
+  firstBack: Buffer,
+  leave: () => void,
+): void {
+  if (application instanceof Socket) {
+    application.setTimeout(0);
+    application.setNoDelay(true);
+  }
+  if (first.length > 0) application.write(first);
+  if (firstBack.length > 0) client.write(firstBack);
+  application.on('error', () => client.destroy());
+  client.on('error', () => application.destroy());
+  application.on('close', () => {
+    leave();
+    client.end(() => client.destroy());
+  });
+  client.on('close', () => application.destroy());
+  client.pipe(application);
+  application.pipe(client);
+}
+
+/** The application wants no WebSocket here: its answer goes back, and the connection ends with it. */
+function passOn(request: IncomingMessage, client: Duplex, response: IncomingMessage): void {
+  const { headers, hasDate } = responseHeaders(response.rawHeaders);
+  const back = onLastResponse(request, client);
+  back.sendDate = !hasDate;
+  back.writeHead(response.statusCode ?? 502, response.statusMessage ?? '', headers);
+  response.on('error', () => client.destroy());
+  back.on('close', () => response.destroy());
+  response.pipe(back);
+}
+
+function say(request: IncomingMessage, client: Duplex, what: Answer): void {
+  answer(request, onLastResponse(request, client), what);
+}
+
+function onLastResponse(request: IncomingMessage, client: Duplex): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  if (client instanceof Socket) response.assignSocket(client);
+  response.on('finish', () => client.end());
+  return response;
+}
