@@ -84,7 +84,7 @@ async function follow(
 }
 
 const redirected = (location: string, from: URL): string =>
-  URL.canParse(location, from) ? new URL(location, from).href : location;
+  URL.canParse(location, from.href) ? new URL(location, from).href : location;
 
 async function ask(url: URL, options: FetchOptions, signal: AbortSignal): Promise<IncomingMessage> {
   const { allow, resolve = resolveHost, own = machineAddresses, idleMs = IDLE_MS } = options;
