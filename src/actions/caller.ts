@@ -1,5 +1,7 @@
 import type { Key } from '../domain/envelope.ts';
 import type { InstanceId, JobId, ProjectId, UserId } from '../domain/ids.ts';
+import type { DriverName, Resource } from '../domain/resource.ts';
+import type { JobIds } from '../jobs/open-job.ts';
 import type { Store } from '../store/open.ts';
 
 /** Who asks, and for which project; proven before any action sees it. */
@@ -28,7 +30,9 @@ export interface Services {
   readonly newNonce: () => Buffer;
   /** Tells the engine that there may be a job to take; called after the commit. */
   readonly wake: () => void;
-  readonly keepReleases: number;
+  readonly jobIds: JobIds;
+  /** Which driver runs a resource, by the settings. */
+  readonly driverOf: (resource: Resource) => DriverName;
   /** Numeric users for applications; absent where the platform is not root. */
   readonly appUsers?: { readonly low: number; readonly high: number };
 }

@@ -1,5 +1,5 @@
 import type { Activity } from './instance.ts';
-import type { InstanceId, JobId, ProjectId, ReleaseId } from './ids.ts';
+import type { HostId, InstanceId, JobId, ProjectId, ReleaseId } from './ids.ts';
 
 /** A job runs from acceptance until it succeeded, or until what it did is undone and it failed. */
 export type JobState = 'running' | 'succeeded' | 'failed';
@@ -53,13 +53,10 @@ export interface Plan {
   /** Replicas wanted when the job has succeeded, and when it was accepted. */
   readonly replicas: number;
   readonly previousReplicas: number;
-  /** Hosts picked by name, and before; absent means all. */
-  readonly hosts?: readonly string[];
-  readonly previousHosts?: readonly string[];
+  /** Hosts to be picked from now on; absent: as they are. */
+  readonly hosts?: readonly HostId[];
   /** The description to store when the job succeeds; absent: it stays. */
   readonly description?: string;
-  /** What was wanted before, restored when the job fails. */
-  readonly previousWanted: 'running' | 'stopped' | 'deleted';
   /** Give up on an unreachable target, for a forced deletion. */
   readonly force?: boolean;
 }

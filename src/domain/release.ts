@@ -66,6 +66,8 @@ export interface ReleaseContent {
   readonly strategy: Strategy;
   readonly readiness?: Probe;
   readonly liveness?: Probe;
+  /** The one port that accesses and probes name; each replica listens on a port of its own instead. */
+  readonly contractPort?: number;
   readonly externalAccesses: readonly ExternalAccess[];
   readonly referResources: readonly ReferResource[];
 }
@@ -78,8 +80,24 @@ export interface Release {
   readonly number?: number;
   readonly content: ReleaseContent;
   readonly digest?: Digest;
+  /** What the package was called when it was resolved. */
+  readonly fileName?: string;
   readonly build?: BuildKey;
   readonly launch?: Launch;
   readonly createTime: number;
   readonly servedTime?: number;
+}
+
+/** The hosts of a release's accesses, lower case, without scheme, port and path. */
+export function accessHosts({ externalAccesses }: Pick<ReleaseContent, 'externalAccesses'>): readonly string[] {
+  const hosts = externalAccesses.map(({ address }) => address && hostOf(address)).filter((host) => host !== undefined && host !== '');
+  return [...new Set(hosts)];
+}
+
+function hostOf(address: string): string {
+  return address
+    .toLowerCase()
+    .replace(/^[a-z]+:\/\//, '')
+    .replace(/[/?#].*$/, '')
+    .replace(/:\d+$/, '');
 }

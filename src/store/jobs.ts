@@ -9,14 +9,8 @@ import {
   type TaskId,
   taskId,
 } from '../domain/ids.ts';
-import {
-  type Job,
-  type JobKind,
-  type JobPhase,
-  type JobState,
-  taskMoves,
-  type TaskState,
-} from '../domain/job.ts';
+import { type Job, type JobKind, type Plan, taskMoves, type TaskState } from '../domain/job.ts';
+import { isShape, parseJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { oneOf } from './rows.ts';
 import type { Tables } from './tables.ts';
@@ -59,13 +53,7 @@ export interface StoredTask {
 
 export const taskStates = Object.keys(taskMoves) as readonly TaskState[];
 
-const isPlan = isShape<Plan>({
-  instance: 'string',
-  project: 'string',
-  replicas: 'number',
-  previousReplicas: 'number',
-  previousWanted: 'string',
-});
+const isPlan = isShape<Plan>({ instance: 'string', project: 'string', replicas: 'number' });
 const isProblem = isShape<JobProblem>({ code: 'string', message: 'string', log: 'object' });
 
 export type NewJob = Pick<
@@ -137,6 +125,23 @@ export async function findOpenUserJob(db: Db, instance: InstanceId): Promise<Sto
     .selectFrom('jobs')
     .selectAll()
     .where('instance_id', '=', instance)
+    .where('state', '=', 'running')
+    .where('internal', '=', 0)
+    .executeTakeFirst();
+  return row && toJob(row);
+}
+
+/** The open job that this very request made: repeated, it gets the same answer. */
+export async function findOpenJobByRequest(
+  db: Db,
+  project: ProjectId,
+  requestHash: string,
+): Promise<StoredJob | undefined> {
+  const row = await db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('project_id', '=', project)
+    .where('request_hash', '=', requestHash)
     .where('state', '=', 'running')
     .where('internal', '=', 0)
     .executeTakeFirst();

@@ -1,0 +1,134 @@
+import { isDeepStrictEqual } from 'node:util';
+import { seal, unseal, type SealedVariable } from '../domain/envelope.ts';
+import { Problem } from '../domain/errors.ts';
+import { limitsOf } from '../domain/flavor.ts';
+import type { Artifact, ExternalAccess, Probe, ReleaseContent } from '../domain/release.ts';
+import { MASKED, type AccessRequest, type ChangeRequest, type ProbeRequest, type Variable } from '../domain/request.ts';
+import type { Services } from './caller.ts';
+
+type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now'>;
+
+/** What a release is planned from, besides the request. */
+export interface Surroundings {
+  /** The component's own source, used where the instance never got artifacts of its own. */
+  readonly componentSource: Artifact | undefined;
+  readonly inheritedEnv: readonly SealedVariable[];
+}
+
+/** The content of a first release, or of the next one where there is a release to change. */
+export function planRelease(
+  sealing: Sealing,
+  request: ChangeRequest,
+  surroundings: Surroundings,
+  current?: ReleaseContent,
+): ReleaseContent {
+  const flavorId = request.flavorId ?? current?.flavorId ?? '';
+  limitsOf(flavorId);
+  const { configuration } = request;
+  const artifacts = request.artifacts ?? current?.artifacts;
+  const probes = configuration?.probes;
+  const externalAccesses = request.externalAccesses
+    ? request.externalAccesses.map((access) => planAccess(sealing, access, current?.externalAccesses ?? []))
+    : (current?.externalAccesses ?? []);
+  const readiness = probes ? bare(probes.readiness) : current?.readiness;
+  const liveness = probes ? bare(probes.liveness) : current?.liveness;
+  const contractPort = onePort(externalAccesses, probes, current);
+  return {
+    label: request.label,
+    flavorId,
+    ...(artifacts && { artifacts }),
+    source: sourceOf(artifacts, surroundings.componentSource),
+    env: configuration?.env ? sealAll(sealing, configuration.env, current?.env ?? []) : (current?.env ?? []),
+    inheritedEnv: surroundings.inheritedEnv,
+    configuration: { ...current?.configuration, ...configuration?.sent },
+    strategy: configuration?.strategy ?? current?.strategy ?? 'RollingUpdate',
+    ...(readiness && { readiness }),
+    ...(liveness && { liveness }),
+    ...(contractPort !== undefined && { contractPort }),
+    externalAccesses,
+    referResources: request.referResources ?? current?.referResources ?? [],
+  };
+}
+
+/** Whether two contents would run and read the same; a sealed value differs in every sealing, so values are compared unsealed. */
+export function isSameContent(sealing: Pick<Services, 'key'>, left: ReleaseContent, right: ReleaseContent): boolean {
+  const open = (variables: readonly SealedVariable[]) =>
+    variables.map(({ name, value }) => [name, unseal(sealing.key, value)]);
+  const comparable = ({ env, inheritedEnv, externalAccesses, ...rest }: ReleaseContent) => ({
+    ...rest,
+    env: open(env),
+    inheritedEnv: open(inheritedEnv),
+    externalAccesses: externalAccesses.map(({ protocol, address, forwardPort }) => ({ protocol, address, forwardPort })),
+  });
+  return isDeepStrictEqual(comparable(left), comparable(right));
+}
+
+function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Artifact | undefined): Artifact {
+  const own = Object.values(artifacts ?? {});
+  if (own.length > 1) {
+    throw new Problem('invalid', `artifacts holds ${own.length} entries; expected one: an instance on processes runs one package.`);
+  }
+  const source = own[0] ?? componentSource;
+  if (!source) {
+    throw new Problem('noArtifact', 'artifacts is missing and the component has no source of kind "artifact"; send one of them.');
+  }
+  if (source.type !== 'package') {
+    throw new Problem(
+      'invalid',
+      `artifacts: type "${source.type}" needs a container driver, which this platform does not have; expected "package".`,
+    );
+  }
+  return source;
+}
+
+function sealAll(sealing: Sealing, variables: readonly Variable[], stored: readonly SealedVariable[]): SealedVariable[] {
+  return variables.map(({ name, value }) => {
+    const kept = value === MASKED ? stored.find((variable) => variable.name === name) : undefined;
+    return kept ?? { name, value: seal(sealing.key, value, sealing.newNonce()) };
+  });
+}
+
+function planAccess(sealing: Sealing, access: AccessRequest, current: readonly ExternalAccess[]): ExternalAccess {
+  const known = current.find(({ id, address }) => (access.id ? id === access.id : address === access.address));
+  const now = sealing.now();
+  return {
+    id: known?.id ?? sealing.newId(),
+    ...(access.protocol !== undefined && { protocol: access.protocol.toUpperCase() }),
+    ...(access.address !== undefined && { address: access.address.toLowerCase() }),
+    ...(access.forwardPort !== undefined && { forwardPort: access.forwardPort }),
+    createTime: known?.createTime ?? now,
+    updateTime: now,
+  };
+}
+
+function bare(probe: ProbeRequest | undefined): Probe | undefined {
+  if (!probe) return undefined;
+  const { port: _, ...rest } = probe;
+  return rest;
+}
+
+/** On processes an instance has one port of the contract, which stands for each replica's own. */
+function onePort(
+  accesses: readonly ExternalAccess[],
+  probes: NonNullable<ChangeRequest['configuration']>['probes'],
+  current: ReleaseContent | undefined,
+): number | undefined {
+  const named = [
+    ...accesses.map((access) => ({ place: 'external_accesses.forward_port', port: access.forwardPort })),
+    { place: 'probes.readinessProbe', port: probes?.readiness?.port },
+    { place: 'probes.livenessProbe', port: probes?.liveness?.port },
+  ].filter((entry): entry is { place: string; port: number } => entry.port !== undefined);
+  if (!probes && (current?.readiness ?? current?.liveness) && current?.contractPort !== undefined) {
+    named.push({ place: 'the stored probes', port: current.contractPort });
+  }
+  const [first] = named;
+  const other = named.find(({ port }) => port !== first?.port);
+  if (first && other) {
+    throw new Problem(
+      'invalid',
+      `${first.place} is ${first.port} and ${other.place} is ${other.port}; expected one port: on processes an instance ` +
+        'listens on one, given to it in PORT.',
+    );
+  }
+  return first?.port;
+}

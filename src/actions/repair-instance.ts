@@ -1,0 +1,41 @@
+import type { Kind } from '../jobs/kind.ts';
+import { openJob } from '../jobs/open-job.ts';
+import { taskNamesOf } from '../jobs/kind.ts';
+import { listOpenJobs } from '../store/jobs.ts';
+import type { Instance } from '../store/instances.ts';
+import type { Parts } from '../tasks/parts.ts';
+import { restoreReplicas } from '../tasks/restore-replicas.ts';
+import { retireReplicas } from '../tasks/retire-replicas.ts';
+import { planOf } from './accept-job.ts';
+import type { Services } from './caller.ts';
+
+const quiet: Pick<Kind<Parts>, 'succeeded' | 'failed'> = { async succeeded() {}, async failed() {} };
+
+/** Puts right what deviates from what should run. It yields to users' jobs, and nobody waits for it. */
+export const repairInstanceKind: Kind<Parts> = { name: 'repair-instance', tasks: [restoreReplicas, retireReplicas], ...quiet };
+
+/** Ends what a deleted instance left on a target. */
+export const cleanUpInstanceKind: Kind<Parts> = { name: 'clean-up-instance', tasks: [retireReplicas], ...quiet };
+
+const PLATFORM = 'openstage';
+
+/** Opens a repair, unless any job is open on the instance: then that one is at it, or the next look will see. */
+export async function repairInstance(services: Services, instance: Instance): Promise<boolean> {
+  const kind = instance.deleteTime === undefined ? repairInstanceKind : cleanUpInstanceKind;
+  const isOpened = await services.store.write(async (tx) => {
+    if ((await listOpenJobs(tx, instance.id)).length > 0) return false;
+    await openJob(tx, {
+      kind: kind.name,
+      taskNames: taskNamesOf(kind),
+      ids: services.jobIds,
+      plan: planOf(instance),
+      project: instance.project,
+      instance: instance.id,
+      createdBy: PLATFORM,
+      now: services.now(),
+    });
+    return true;
+  });
+  if (isOpened) services.wake();
+  return isOpened;
+}

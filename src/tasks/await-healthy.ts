@@ -1,0 +1,62 @@
+import { Problem } from '../domain/errors.ts';
+import type { Observed } from '../domain/rollout.ts';
+import type { Task, TaskContext } from '../jobs/kind.ts';
+import type { Instance } from '../store/instances.ts';
+import { loadInstance } from './load-rollout.ts';
+import { describeSick, neverHealthy, observe, recordObserved } from './observe-instance.ts';
+import type { Parts } from './parts.ts';
+
+/** Exits of one new replica after which it is not given more chances. */
+const EXITS_MOST = 3;
+/** How long a replica may listen on another port than its own before that is taken as final. */
+const ELSEWHERE_MOST_MS = 10_000;
+/** Looked often at first: a fast application is not to wait for its platform. */
+const LOOKS = [
+  { untilMs: 3_000, everyMs: 5 },
+  { untilMs: 20_000, everyMs: 50 },
+  { untilMs: Infinity, everyMs: 250 },
+] as const;
+
+/** Waits until every replica of the rollout that is to serve is ready, or one has shown that it never will be. */
+export const awaitHealthy: Task<Parts> = {
+  name: 'await-healthy',
+  async run(context) {
+    const { plan, parts } = context;
+    const instance = await loadInstance(parts, plan.instance);
+    const rollout = plan.next?.rollout ?? (instance.wanted === 'running' ? instance.servingRollout : undefined);
+    if (rollout === undefined || plan.replicas === 0) return;
+    await untilReady(context, instance, rollout);
+  },
+};
+
+async function untilReady({ plan, parts, stop, write, progress }: TaskContext<Parts>, instance: Instance, rollout: number): Promise<void> {
+  const start = performance.now();
+  for (;;) {
+    const all = await observe(parts, instance);
+    const seen = all.filter((replica) => replica.rollout === rollout && replica.ordinal < plan.replicas);
+    const ready = seen.filter(({ readiness }) => readiness.ready);
+    if (ready.length >= plan.replicas) {
+      await write((tx) => recordObserved(tx, instance, all, parts.now()));
+      return;
+    }
+    const elapsedMs = performance.now() - start;
+    const sick = seen.filter(({ readiness }) => !readiness.ready);
+    progress(`${ready.length} of ${plan.replicas} ready${sick[0] ? `; ${describeSick(sick[0])}` : ''}`);
+    const hopeless = sick.find((replica) => isHopeless(replica, elapsedMs));
+    if (hopeless) throw await neverHealthy(parts, instance, hopeless);
+    if (elapsedMs > parts.limits.readinessTimeoutMs) {
+      throw sick[0]
+        ? await neverHealthy(parts, instance, sick[0])
+        : new Problem('neverHealthy', `Only ${seen.length} of ${plan.replicas} replicas were there after ${Math.round(elapsedMs / 1000)} s.`);
+    }
+    await pause(LOOKS.find(({ untilMs }) => elapsedMs < untilMs)?.everyMs ?? 250);
+    stop.throwIfAborted();
+  }
+}
+
+function isHopeless(replica: Observed, elapsedMs: number): boolean {
+  if (replica.restarts >= EXITS_MOST) return true;
+  return replica.readiness.saw.startsWith('listens on ') && elapsedMs > ELSEWHERE_MOST_MS;
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

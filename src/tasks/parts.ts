@@ -1,0 +1,33 @@
+import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { FetchAllow } from '../artifacts/fetch-allow.ts';
+import type { BuildStore } from '../builds/build-store.ts';
+import type { Driver } from '../drivers/driver.ts';
+import type { Ingress } from '../ingress/ingress.ts';
+import type { Locator } from '../runtimes/locate.ts';
+import type { Store } from '../store/open.ts';
+import type { RoutePublisher } from './publish-routes.ts';
+
+/** How long things may take, from the settings. */
+export interface Limits {
+  readonly readinessTimeoutMs: number;
+  readonly stopGraceMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxPackageBytes: number;
+  readonly keepReleases: number;
+}
+
+/** The live things that tasks work with; main.ts builds them once. */
+export interface Parts {
+  readonly store: Store;
+  readonly driver: (name: string) => Driver;
+  readonly ingress: Ingress;
+  readonly routes: RoutePublisher;
+  readonly artifacts: ArtifactStore;
+  readonly builds: BuildStore;
+  readonly fetchAllow: FetchAllow;
+  readonly locator: Locator;
+  /** Numeric user of build steps, where the platform runs as root. */
+  readonly buildUser?: number;
+  readonly now: () => number;
+  readonly limits: Limits;
+}

@@ -1,0 +1,50 @@
+import type { Task } from '../jobs/kind.ts';
+import { deleteReplicas } from '../store/replicas.ts';
+import { markRolloutRetired } from '../store/rollouts.ts';
+import { loadInstance, loadRollout } from './load-rollout.ts';
+import type { Parts } from './parts.ts';
+
+/** Starts the replicas of the next rollout beside those that serve. */
+export const provisionReplicas: Task<Parts> = {
+  name: 'provision-replicas',
+  async run({ plan, parts, stop, progress }) {
+    if (!plan.next) return;
+    const instance = await loadInstance(parts, plan.instance);
+    const rollout = await loadRollout(parts, instance, plan.next.rollout);
+    const driver = parts.driver(instance.driver);
+    const [problem] = await driver.check(rollout, plan.replicas);
+    if (problem) throw problem;
+    progress(`starting ${plan.replicas} on the driver "${driver.name}": ${rollout.launch.runtimeVersion}`);
+    await driver.ensure(rollout, plan.replicas, stop);
+  },
+  async undo({ plan, parts, write }) {
+    const { next } = plan;
+    if (!next) return;
+    const instance = await loadInstance(parts, plan.instance);
+    await parts.driver(instance.driver).retire(instance.id, next.rollout, 0, parts.limits.stopGraceMs);
+    await write(async (tx) => {
+      await deleteReplicas(tx, instance.id, next.rollout);
+      await markRolloutRetired(tx, instance.id, next.rollout, parts.now());
+    });
+  },
+};
+
+/** Adds replicas to the rollout that serves. */
+export const addReplicas: Task<Parts> = {
+  name: 'add-replicas',
+  async run({ plan, parts, stop }) {
+    const instance = await loadInstance(parts, plan.instance);
+    if (instance.servingRollout === undefined || instance.wanted !== 'running' || plan.replicas <= plan.previousReplicas) return;
+    const rollout = await loadRollout(parts, instance, instance.servingRollout);
+    const driver = parts.driver(instance.driver);
+    const [problem] = await driver.check(rollout, plan.replicas);
+    if (problem) throw problem;
+    await driver.ensure(rollout, plan.replicas, stop);
+  },
+  async undo({ plan, parts }) {
+    const instance = await loadInstance(parts, plan.instance);
+    if (instance.servingRollout === undefined) return;
+    const keep = instance.wanted === 'running' ? plan.previousReplicas : 0;
+    await parts.driver(instance.driver).retire(instance.id, instance.servingRollout, keep, parts.limits.stopGraceMs);
+  },
+};

@@ -1,0 +1,58 @@
+import type { Route } from '../domain/routes.ts';
+import { replicaName } from '../domain/rollout.ts';
+import type { Ingress } from '../ingress/ingress.ts';
+import type { Store } from '../store/open.ts';
+import { listRoutable } from '../store/routable.ts';
+import type { Parts } from './parts.ts';
+
+/**
+ * Tells the ingress what the store says. One table after the other: of two at once the later never carries the older,
+ * and whoever asks while one is on its way shares the next.
+ */
+export class RoutePublisher {
+  readonly #store: Store;
+  readonly #ingress: Ingress;
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(store: Store, ingress: Ingress) {
+    this.#store = store;
+    this.#ingress = ingress;
+  }
+
+  /** Resolves when everything that was committed before this call is in force. */
+  publish(): Promise<void> {
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      const sent = this.#send();
+      this.#last = sent.catch(() => undefined);
+      return sent;
+    });
+    return this.#next;
+  }
+
+  async #send(): Promise<void> {
+    const instances = await listRoutable(this.#store.read);
+    await this.#ingress.publish(
+      instances.map(({ id, hosts, isStopped, replicas }): Route => ({
+        instance: id,
+        hosts,
+        targets: replicas.map((replica) => ({ replica: replicaName(replica), host: replica.host, port: replica.port })),
+        ...(replicas.length === 0 && { absence: isStopped ? 'is stopped' : 'has no healthy replica' }),
+      })),
+    );
+  }
+}
+
+const LOOK_AGAIN_MS = 20;
+
+/** Waits until no request is in flight to the given replicas, at most for the time given: a WebSocket may stay for ever. */
+export async function drain(parts: Pick<Parts, 'ingress'>, replicas: readonly string[], mostMs: number, stop: AbortSignal): Promise<void> {
+  const until = performance.now() + mostMs;
+  while (performance.now() < until) {
+    stop.throwIfAborted();
+    const inFlight = await parts.ingress.inFlight();
+    if (replicas.every((replica) => !inFlight[replica])) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+}

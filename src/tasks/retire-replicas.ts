@@ -1,0 +1,45 @@
+import { Problem } from '../domain/errors.ts';
+import { replicaName } from '../domain/rollout.ts';
+import type { Task, TaskContext } from '../jobs/kind.ts';
+import type { Instance } from '../store/instances.ts';
+import { deleteReplicas } from '../store/replicas.ts';
+import { listUnretiredRollouts, markRolloutRetired } from '../store/rollouts.ts';
+import { loadInstance } from './load-rollout.ts';
+import { observe } from './observe-instance.ts';
+import type { Parts } from './parts.ts';
+import { drain } from './publish-routes.ts';
+
+/**
+ * Ends all that should not run: every rollout that does not serve, and of the one that does, the replicas beyond the
+ * count. The ingress has forgotten them first, durably, so no request finds another's port; requests in flight finish.
+ */
+export const retireReplicas: Task<Parts> = {
+  name: 'retire-replicas',
+  pointOfNoReturn: true,
+  async run(context) {
+    const { parts, plan } = context;
+    const instance = await loadInstance(parts, plan.instance);
+    try {
+      await parts.routes.publish();
+      for (const { number } of await listUnretiredRollouts(parts.store.read, instance.id)) {
+        const isServing = number === instance.servingRollout && instance.wanted === 'running';
+        await retire(context, instance, number, isServing ? instance.replicas : 0);
+      }
+    } catch (error) {
+      const isForced = plan.force === true && error instanceof Problem && error.code === 'targetUnavailable';
+      if (!isForced) throw error;
+    }
+  },
+};
+
+/** Ends the replicas of a rollout from ordinal `keep` on. */
+export async function retire({ parts, stop, write }: TaskContext<Parts>, instance: Instance, rollout: number, keep: number): Promise<void> {
+  const leaving = (await observe(parts, instance)).filter((replica) => replica.rollout === rollout && replica.ordinal >= keep);
+  if (keep > 0 && leaving.length === 0) return;
+  await drain(parts, leaving.map(replicaName), parts.limits.drainTimeoutMs, stop);
+  await parts.driver(instance.driver).retire(instance.id, rollout, keep, parts.limits.stopGraceMs);
+  await write(async (tx) => {
+    await deleteReplicas(tx, instance.id, rollout, keep);
+    if (keep === 0) await markRolloutRetired(tx, instance.id, rollout, parts.now());
+  });
+}
