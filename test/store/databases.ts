@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import pg from 'pg';
+import type { Tap } from '../../src/store/faults.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import { findServer, startCluster } from './postgres-cluster.ts';
+
+/** An empty database of one test. */
+export interface TestDatabase {
+  /** Absent: SQLite in `dataDir`. */
+  readonly url?: string;
+  readonly dataDir: string;
+  /** Opens it; closed with the test. May be called again, as another process would. */
+  open(options?: { readonly tap?: Tap }): Promise<Store>;
+}
+
+export interface Kind {
+  readonly name: 'SQLite' | 'PostgreSQL';
+  /** With the tables in place, as `migrated` says, or without any. */
+  create(t: TestContext, options?: { readonly migrated?: boolean }): Promise<TestDatabase>;
+}
+
+export const silentLog = { warn: () => {} };
+
+function testDatabase(t: TestContext, dataDir: string, url?: string): TestDatabase {
+  return {
+    dataDir,
+    ...(url === undefined ? {} : { url }),
+    async open({ tap } = {}) {
+      const store = await openStore({
+        dataDir,
+        log: silentLog,
+        ...(url === undefined ? {} : { url }),
+        ...(tap ? { tap } : {}),
+      });
+      t.after(() => store.close());
+      return store;
+    },
+  };
+}
+
+function temporaryDir(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-store-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+const sqlite: Kind = {
+  name: 'SQLite',
+  create: (t) => Promise.resolve(testDatabase(t, temporaryDir(t))),
+};
+
+/** Puts a database's name into the address of a server. */
+const withDatabase = (server: string) => (database: string) => {
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  return url.href;
+};
+
+async function execute(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function postgres(server: () => Promise<(database: string) => string>): Kind {
+  const newName = () => `openstage_test_${randomBytes(8).toString('hex')}`;
+  // The tables are made once; each test gets a copy.
+  let template: Promise<string> | undefined;
+  const makeTemplate = async (url: (database: string) => string) => {
+    const name = newName();
+    await execute(url('postgres'), `create database ${name}`);
+    const store = await openStore({ url: url(name), dataDir: tmpdir(), log: silentLog });
+    await store.close();
+    return name;
+  };
+  return {
+    name: 'PostgreSQL',
+    async create(t, { migrated = true } = {}) {
+      const url = await server();
+      const name = newName();
+      const source = migrated ? await (template ??= makeTemplate(url)) : 'template1';
+      await execute(url('postgres'), `create database ${name} template ${source}`);
+      t.after(() => execute(url('postgres'), `drop database ${name} with (force)`));
+      return testDatabase(t, temporaryDir(t), url(name));
+    },
+  };
+}
+
+let cluster: Promise<(database: string) => string> | undefined;
+
+/** Every database that this machine has; a suite loops over them. Those that are missing are named by a test. */
+export function databases(): readonly Kind[] {
+  const given = process.env['OPENSTAGE_TEST_POSTGRES_URL'];
+  if (given) return [sqlite, postgres(() => Promise.resolve(withDatabase(given)))];
+  const bin = findServer();
+  if (bin !== undefined) {
+    return [sqlite, postgres(() => (cluster ??= startCluster(bin).then(({ url }) => url)))];
+  }
+  test('PostgreSQL is missing here (Debian: apt-get install postgresql), so its tests are left out', () => {
+    if (process.env['OPENSTAGE_TEST_ALL'] === '1')
+      throw new Error('Nothing may be left out: install PostgreSQL.');
+  });
+  return [sqlite];
+}

@@ -1,0 +1,128 @@
+import { execFile, spawn } from 'node:child_process';
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+const run = promisify(execFile);
+const START_LIMIT_MS = 30_000;
+
+export interface Cluster {
+  /** Of its superuser, with the name of a database put in. */
+  url(database: string): string;
+  stop(): Promise<void>;
+}
+
+/** Directory of the newest server that the distribution brought; undefined where there is none. */
+export function findServer(): string | undefined {
+  const found = globSync('/usr/lib/postgresql/*/bin/postgres').map((path) =>
+    path.slice(0, -'/postgres'.length),
+  );
+  const version = (path: string) => Number(path.split('/').at(-2));
+  return found.toSorted((a, b) => version(b) - version(a))[0];
+}
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The server refuses to run as root. */
+async function unprivileged(): Promise<Owner | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = await Promise.all(
+        ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, name])).stdout)),
+      );
+      if (uid && gid) return { uid, gid };
+    } catch {
+      // No such user here.
+    }
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody; add one.');
+}
+
+/** A server of our own on a unix socket in a temporary directory; it ends with this process, however that ends. */
+export async function startCluster(bin: string): Promise<Cluster> {
+  const owner = await unprivileged();
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-pg-'));
+  if (owner) chownSync(dir, owner.uid, owner.gid);
+  const data = join(dir, 'data');
+  const as = { ...owner, cwd: dir, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' } };
+  const initdb = [
+    '-D',
+    data,
+    '-U',
+    'postgres',
+    '--auth=trust',
+    '--no-sync',
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+  ];
+  await run(join(bin, 'initdb'), initdb, as);
+
+  const settings = ['listen_addresses=', `unix_socket_directories=${dir}`, 'max_connections=200'];
+  // What is tested here is not the disk of this machine.
+  const fast = ['fsync=off', 'full_page_writes=off', 'autovacuum=off', 'shared_buffers=32MB'];
+  const server = [join(bin, 'postgres'), '-D', data, ...[...settings, ...fast].flatMap((one) => ['-c', one])];
+  const [command = '', ...args] = [...endsWithUs(owner), ...server];
+  const child = spawn(command, args, { cwd: dir, env: as.env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const remove = () => {
+    child.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once('exit', remove);
+
+  const url = (database: string) => `postgresql:///${database}?host=${dir}&user=postgres`;
+  await answers(
+    url('postgres'),
+    () => child.exitCode !== null,
+    () => log,
+  );
+  // It must not keep the process of the tests alive.
+  child.unref();
+  child.stderr.destroy();
+  return {
+    url,
+    async stop() {
+      process.off('exit', remove);
+      child.ref();
+      child.kill('SIGQUIT');
+      if (child.exitCode === null && child.signalCode === null) await ended;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function endsWithUs(owner: Owner | undefined): readonly string[] {
+  const setpriv = '/usr/bin/setpriv';
+  if (!existsSync(setpriv)) {
+    if (owner)
+      throw new Error(`${setpriv} is missing; install util-linux, or run the tests as an ordinary user.`);
+    return [];
+  }
+  const who = owner ? ['--reuid', String(owner.uid), '--regid', String(owner.gid), '--clear-groups'] : [];
+  return [setpriv, ...who, '--pdeathsig', 'QUIT'];
+}
+
+async function answers(url: string, hasEnded: () => boolean, log: () => string): Promise<void> {
+  const until = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const client = new pg.Client({ connectionString: url });
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (error) {
+      if (hasEnded() || performance.now() > until)
+        throw new Error(`PostgreSQL did not start: ${log()}`, { cause: error });
+      await pause(20);
+    }
+  }
+}
