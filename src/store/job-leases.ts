@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { sql, type Updateable } from 'kysely';
 import { instanceId, type InstanceId, type JobId, jobId } from '../domain/ids.ts';
 import { type StoredJob, type StoredTask, toJob, toTask } from './jobs.ts';
 import type { Db, Tx } from './open.ts';
+import type { Tables } from './tables.ts';
 
 /** The right to work on a job, as its writes carry it. */
 export interface Fence {
@@ -153,11 +154,17 @@ export interface Sign {
   readonly undoUsedMs: number;
 }
 
-/** First in each transaction of a worker: locks the job's row, or throws LeaseLost. */
-export async function holdFence(tx: Tx, fence: Fence, sign: Sign): Promise<void> {
+/** First in each transaction of a worker: locks the job's row and changes it, or throws LeaseLost. */
+export async function holdFence(
+  tx: Tx,
+  fence: Fence,
+  sign: Sign,
+  change: Updateable<Tables['jobs']> = {},
+): Promise<void> {
   const result = await tx
     .updateTable('jobs')
     .set((set) => ({
+      ...change,
       lease_beat: set('lease_beat', '+', 1),
       update_time: sign.now,
       forward_used_ms: Math.round(sign.forwardUsedMs),
@@ -193,8 +200,7 @@ export async function beat(tx: Tx, fence: Fence, owner: string, sign: Sign): Pro
 
 /** Lets an open job go on elsewhere, at once. */
 export async function releaseLease(tx: Tx, fence: Fence, sign: Sign): Promise<void> {
-  await holdFence(tx, fence, sign);
-  await tx.updateTable('jobs').set({ lease_owner: null }).where('id', '=', fence.job).execute();
+  await holdFence(tx, fence, sign, { lease_owner: null });
 }
 
 /** The worker of an ended job is done with it: the next job of the instance may begin. */

@@ -39,7 +39,8 @@ export async function moveTasks(tx: Tx, fence: Fence, sign: Sign, moves: readonl
   for (const move of moves) await moveTask(tx, fence.job, move, sign.now);
 }
 
-async function moveTask(
+/** For transactions that hold the fence already. */
+export async function moveTask(
   tx: Tx,
   job: JobId,
   { position, to, messages, owner }: TaskMove,
@@ -84,12 +85,7 @@ export async function noteProgress(tx: Tx, job: JobId, position: number, message
 
 /** From now on the job goes backwards, whatever is killed. */
 export async function enterUndo(tx: Tx, fence: Fence, sign: Sign, problem: JobProblem): Promise<void> {
-  await holdFence(tx, fence, sign);
-  await tx
-    .updateTable('jobs')
-    .set({ phase: 'undo', problem_json: JSON.stringify(problem) })
-    .where('id', '=', fence.job)
-    .execute();
+  await holdFence(tx, fence, sign, { phase: 'undo', problem_json: JSON.stringify(problem) });
   await closeTasks(tx, fence.job, problem, sign.now, 'others');
 }
 
@@ -102,19 +98,22 @@ export type Ending =
       readonly isHeldOn?: boolean;
     };
 
-/** Ends the job and gives its lease back, in one write with what its kind does at the end. */
-export async function endJob(tx: Tx, fence: Fence, sign: Sign, ending: Ending): Promise<void> {
-  await holdFence(tx, fence, sign);
-  await tx
-    .updateTable('jobs')
-    .set({
-      state: ending.state,
-      end_time: sign.now,
-      ...(ending.state === 'failed' && { problem_json: JSON.stringify(ending.problem) }),
-      ...(ending.state === 'failed' && ending.isHeldOn === true ? {} : { lease_owner: null }),
-    })
-    .where('id', '=', fence.job)
-    .execute();
+/** Ends the job and gives its lease back, in one write with the last moves and with what its kind does at the end. */
+export async function endJob(
+  tx: Tx,
+  fence: Fence,
+  sign: Sign,
+  ending: Ending,
+  moves: readonly TaskMove[] = [],
+): Promise<void> {
+  const hasFailed = ending.state === 'failed';
+  await holdFence(tx, fence, sign, {
+    state: ending.state,
+    end_time: sign.now,
+    ...(hasFailed && { problem_json: JSON.stringify(ending.problem) }),
+    ...(!(hasFailed && ending.isHeldOn === true) && { lease_owner: null }),
+  });
+  for (const move of moves) await moveTask(tx, fence.job, move, sign.now);
   if (ending.state === 'failed') await closeTasks(tx, fence.job, ending.problem, sign.now, 'all');
   else await closeLast(tx, fence.job, 'succeeded', '', sign.now);
 }

@@ -5,6 +5,7 @@ import {
   type InstanceId,
   type JobId,
   jobId,
+  type ProjectId,
   projectId,
   type TaskId,
   taskId,
