@@ -16,7 +16,7 @@ export function safeFileName(name: string): string {
     .replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '')
     .replace(/^\.+/, '')
     .trim();
-  return Buffer.byteLength(clean) > MOST_BYTES ? [...clean].slice(-MOST_BYTES / 4).join('') : clean;
+  return Buffer.byteLength(clean) > MOST_BYTES ? clean.slice(-MOST_BYTES / 4).toWellFormed() : clean;
 }
 
 function lastSegment(url: URL): string {

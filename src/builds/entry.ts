@@ -36,7 +36,7 @@ export const unusablePackage = (reason: string, cause?: unknown): Problem =>
 /** Where an entry goes below its root, with "/" between names; '' is the root itself. Throws where it might leave it. */
 export function entryPath(name: string): string {
   if (name === '') throw unusableEntry(name, 'has no name');
-  if (/[\u0000-\u001f\u007f]/.test(name)) throw unusableEntry(name, 'has a control character in its name');
+  if (/\p{Cc}/u.test(name)) throw unusableEntry(name, 'has a control character in its name');
   if (name.includes('\\')) {
     throw unusableEntry(name, 'has a backslash in its name', 'pack it with "/" between directories');
   }
@@ -62,8 +62,7 @@ export function entryPath(name: string): string {
  * never links, so those lead where they seem to, and what follows only descends.
  */
 export function staysInside(path: string, target: string): boolean {
-  if (/[\u0000-\u001f\u007f\\]/.test(target) || target.startsWith('/') || /^[A-Za-z]:/.test(target))
-    return false;
+  if (/[\p{Cc}\\]/u.test(target) || target.startsWith('/') || /^[A-Za-z]:/.test(target)) return false;
   if (target === '' || Buffer.byteLength(target) > MAX_PATH_BYTES) return false;
   const parts = target.split('/').filter((part) => part !== '' && part !== '.');
   const ups = parts.findIndex((part) => part !== '..');

@@ -97,18 +97,24 @@ class Feed {
   }
 
   #take(entry: ReadEntry, visit: Visit): void {
-    if (this.#failure) return void entry.resume();
-    let visiting: Promise<void> | undefined;
-    try {
-      visiting = visit(describe(entry), bodyOf(entry));
-    } catch (error) {
-      this.#fail(error);
+    const visiting = this.#failure ? undefined : this.#visit(entry, visit);
+    if (visiting === undefined) {
+      entry.resume();
+      return;
     }
-    if (visiting === undefined) return void entry.resume();
     const done = visiting
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#visits.delete(done));
     this.#visits.add(done);
+  }
+
+  #visit(entry: ReadEntry, visit: Visit): Promise<void> | undefined {
+    try {
+      return visit(describe(entry), bodyOf(entry));
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
   }
 
   /** Ends the parser too, so that nobody waits for it to drain. */

@@ -104,7 +104,10 @@ async function unpackArchive(
       ? readTar(archive, { visit, count, signal })
       : readZip(archive, { visit, signal, expectEntries: (entries) => plan.expectEntries(entries) });
   await read(
-    (entry) => void plan.add(entry),
+    (entry) => {
+      plan.add(entry);
+      return undefined;
+    },
     (bytes) => plan.count(bytes),
   );
   const steps = plan.steps();
