@@ -1,0 +1,112 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { generate } from 'selfsigned';
+import { formatKey, parseKey, type Key } from './domain/envelope.ts';
+import { hostId, type HostId } from './domain/ids.ts';
+
+/** Others may pass through, so that applications reach their own directories, but not look around. */
+const PASSABLE = 0o711;
+const PRIVATE = 0o700;
+const SECRET = 0o600;
+
+/** What the platform keeps beside its database, each made at first need and never changed after. */
+export interface DataDirectory {
+  readonly path: string;
+  readonly keyFile: string;
+  readonly key: Key;
+  readonly host: { readonly id: HostId; readonly name: string };
+  /** The administrator's first password. */
+  readonly adminPassword: string;
+  readonly adminPasswordFile: string;
+  readonly tls: { readonly key: string; readonly cert: string };
+  /** Tells other commands where this platform listens. */
+  writeAddresses(addresses: Addresses): void;
+  release(): void;
+}
+
+export interface Addresses {
+  readonly pid: number;
+  readonly httpUrl: string;
+  readonly httpsHost: string;
+  readonly ingressUrl: string;
+  readonly region: string;
+}
+
+export const addressesFile = (dataDir: string): string => join(dataDir, 'run', 'platform.json');
+export const passwordFile = (dataDir: string): string => join(dataDir, 'admin-password');
+
+/** Opens or makes the directory, for this process alone: a second platform on it is refused. */
+export async function openDataDirectory(path: string, keyFile = join(path, 'key')): Promise<DataDirectory> {
+  mkdirSync(path, { recursive: true, mode: PASSABLE });
+  chmodSync(path, PASSABLE);
+  for (const name of ['run', 'logs', 'tls']) mkdirSync(join(path, name), { recursive: true, mode: PRIVATE });
+  mkdirSync(join(path, 'tmp'), { recursive: true, mode: PASSABLE });
+  const lock = takeLock(path);
+  const key = parseKey(secretFile(keyFile, () => formatKey({ id: randomUUID(), bytes: randomBytes(32) })));
+  return {
+    path,
+    keyFile,
+    key,
+    host: { id: hostId(secretFile(join(path, 'host-id'), randomUUID)), name: hostname() },
+    adminPassword: secretFile(passwordFile(path), () => randomBytes(18).toString('base64url')),
+    adminPasswordFile: passwordFile(path),
+    tls: await openTls(path),
+    writeAddresses: (addresses) => writeWhole(addressesFile(path), `${JSON.stringify(addresses, undefined, 2)}\n`),
+    release: () => lock.close(),
+  };
+}
+
+/** A lock that the kernel gives back when the process ends, however it ends. */
+function takeLock(path: string): { close(): void } {
+  const database = new DatabaseSync(join(path, 'run', 'platform.lock'));
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+    return database;
+  } catch {
+    database.close();
+    throw new Error(`Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`);
+  }
+}
+
+function secretFile(file: string, make: () => string): string {
+  if (!existsSync(file)) writeWhole(file, make());
+  return readFileSync(file, 'utf8').trim();
+}
+
+function writeWhole(file: string, content: string): void {
+  const temporary = `${file}.new`;
+  writeFileSync(temporary, content, { mode: SECRET, flush: true });
+  renameSync(temporary, file);
+}
+
+const TLS_DAYS = 3650;
+
+/** A certificate of its own, made at first start: clients are told to trust it or not to check. */
+async function openTls(path: string): Promise<DataDirectory['tls']> {
+  const keyFile = join(path, 'tls', 'key.pem');
+  const certFile = join(path, 'tls', 'cert.pem');
+  if (!existsSync(certFile) || !existsSync(keyFile)) {
+    const made = await generate([{ name: 'commonName', value: 'localhost' }], {
+      keySize: 2048,
+      algorithm: 'sha256',
+      notAfterDate: new Date(Date.now() + TLS_DAYS * 86_400_000),
+      extensions: [
+        {
+          name: 'subjectAltName',
+          altNames: [
+            { type: 2, value: 'localhost' },
+            { type: 2, value: hostname() },
+            { type: 7, ip: '127.0.0.1' },
+            { type: 7, ip: '::1' },
+          ],
+        },
+      ],
+    });
+    writeWhole(keyFile, made.private);
+    writeWhole(certFile, made.cert);
+  }
+  return { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8') };
+}

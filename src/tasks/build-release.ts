@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { buildKeyOf } from '../builds/build-store.ts';
+import { runStep } from '../builds/run-step.ts';
+import { unpack } from '../builds/unpack.ts';
+import { Problem } from '../domain/errors.ts';
+import type { Digest } from '../domain/ids.ts';
+import type { Task } from '../jobs/kind.ts';
+import type { BuildContext, Executables, Runtime } from '../runtimes/runtime.ts';
+import { updateRelease } from '../store/releases.ts';
+import { loadInstance, loadRelease, loadRuntime } from './load-rollout.ts';
+import type { Parts } from './parts.ts';
+
+/** Rises when the same package would be built into something else. */
+const BUILDER = '1';
+
+/** Makes the package runnable: a sealed directory named by all that went into it, and how it is launched. */
+export const buildRelease: Task<Parts> = {
+  name: 'build-release',
+  async run({ plan, parts, stop, write, progress }) {
+    if (!plan.next) return;
+    const instance = await loadInstance(parts, plan.instance);
+    const release = await loadRelease(parts, instance, plan.next.rollout);
+    if (release.launch) return;
+    const { digest, fileName } = release;
+    if (!digest || fileName === undefined) {
+      throw new Problem('artifactUnavailable', `The package of release "${release.content.label}" was not resolved; deploy the instance again.`);
+    }
+    const runtime = await loadRuntime(parts, instance);
+    const executables = await parts.locator.find(runtime, fileName);
+    const key = buildKeyOf(BUILDER, digest, fileName, runtime.name, ...versionsOf(executables));
+    progress(`building ${fileName} for ${runtime.displayName} with ${versionsOf(executables).join(', ')}`);
+    const dir = await parts.builds.ensure(key, (empty) => make(parts, { runtime, executables, digest, fileName, dir: empty, stop }));
+    const context = await contextOf(parts, { runtime, executables, fileName, dir, stop });
+    const launch = await runtime.launch(context);
+    await write((tx) => updateRelease(tx, release.id, { build: key, launch }));
+  },
+};
+
+const versionsOf = (executables: Executables): readonly string[] => [...executables.values()].map(({ version }) => version);
+
+interface Making {
+  readonly runtime: Runtime;
+  readonly executables: Executables;
+  readonly fileName: string;
+  readonly dir: string;
+  readonly stop: AbortSignal;
+}
+
+async function make(parts: Parts, making: Making & { readonly digest: Digest }): Promise<void> {
+  const { dir, digest, fileName, runtime, stop } = making;
+  await unpack({ archive: parts.artifacts.path(digest), fileName, dir: join(dir, 'package'), signal: stop });
+  if (!runtime.prepare) return;
+  await runtime.prepare(await contextOf(parts, making));
+}
+
+async function contextOf(parts: Parts, { runtime, executables, fileName, dir, stop }: Making): Promise<BuildContext> {
+  const content = { dir: join(dir, 'package'), fileName };
+  return {
+    ...content,
+    buildDir: dir,
+    form: await runtime.recognise(content),
+    executables,
+    run: (argv, options = {}) =>
+      runStep({ argv, dir, signal: stop, ...options, ...(parts.buildUser !== undefined && { user: parts.buildUser }) }),
+  };
+}
