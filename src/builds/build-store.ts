@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { diskFault, systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
 import { buildKey } from '../domain/ids.ts';
 import type { BuildKey } from '../domain/ids.ts';
 import { close, flushed, removeDir, seal } from './build-dir.ts';
+import { killMarked } from './process-group.ts';
 
 /** Its presence says that a build is whole. */
 const MARKER = 'build.json';
@@ -24,7 +25,7 @@ export class BuildStore {
   readonly #making = new Map<BuildKey, Promise<void>>();
 
   constructor(dataDir: string) {
-    this.#directory = join(dataDir, 'builds');
+    this.#directory = resolve(dataDir, 'builds');
   }
 
   dir(key: BuildKey): string {
@@ -120,8 +121,9 @@ export class BuildStore {
     return keys;
   }
 
-  /** At start, before anything is made: what a dead run left half-made or half-removed. */
+  /** At start, before anything is made: what a dead run left running, half-made or half-removed. */
   async removeLeftovers(): Promise<void> {
+    await killMarked((mark) => mark.startsWith(this.#directory + sep));
     const whole = new Set<string>(await this.list());
     for (const name of await this.#names()) {
       if (!whole.has(name)) await removeDir(join(this.#directory, name));

@@ -4,11 +4,7 @@ const PAGE_BYTES = 4096;
 
 /** Ends everything in a process group at once; a group that is gone is as good. */
 export function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // ESRCH: nobody is left. EPERM: only what has become another user's is left, which the mark finds.
-  }
+  kill(-leader);
 }
 
 export interface GroupUse {
@@ -33,17 +29,33 @@ export async function groupUse(leader: number): Promise<GroupUse | undefined> {
   return { processes, bytes: pages * PAGE_BYTES };
 }
 
-/** Ends processes that left their group but kept the mark in their environment: daemons that a build tool started. */
-export async function killMarked(mark: string): Promise<void> {
-  for (const pid of await runningPids()) {
-    if (pid === process.pid) continue;
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-    if (!environment.split('\0').includes(mark)) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended by itself.
+/** In the environment of everything that a build step starts. */
+export const MARK = 'OPENSTAGE_BUILD_STEP';
+const ROUNDS = 10;
+
+/**
+ * Ends processes that left their group but kept the mark in their environment: daemons that a build tool started, or
+ * steps that a killed platform left behind. Again until none is found, since one may fork while the others are read.
+ */
+export async function killMarked(isMeant: (mark: string) => boolean): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const found: number[] = [];
+    for (const pid of await runningPids()) {
+      if (pid === process.pid) continue;
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      const mark = environment.split('\0').find((variable) => variable.startsWith(`${MARK}=`));
+      if (mark !== undefined && isMeant(mark.slice(MARK.length + 1))) found.push(pid);
     }
+    if (found.length === 0) return;
+    for (const pid of found) kill(pid);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself, or is another user's.
   }
 }
 

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { handOver, makeScratch, removeDir } from './build-dir.ts';
-import { groupUse, killGroup, killMarked } from './process-group.ts';
+import { groupUse, killGroup, killMarked, MARK } from './process-group.ts';
 import { Tail } from './tail.ts';
 
 export interface StepLimits {
@@ -39,7 +39,6 @@ export interface StepRequest {
 }
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const MARK = 'OPENSTAGE_BUILD_STEP';
 const LOOK_EVERY_MS = 250;
 const EVIDENCE_LINES = 50;
 /** For what left the group and holds the pipes still open. */
@@ -61,11 +60,12 @@ export async function runStep(request: StepRequest): Promise<string> {
 function run(request: StepRequest, places: Readonly<Record<string, string>>): Promise<string> {
   const { argv, dir, cwd = dir, user, env = {}, signal } = request;
   const [command = '', ...words] = argv;
-  const mark = `${MARK}=${randomUUID()}`;
+  // Begins with the place, so that the next run of the platform finds what a killed one left behind.
+  const mark = `${resolve(dir)}#${randomUUID()}`;
   const child = spawn(command, words, {
     cwd,
     // A step sees no variable of the platform, which may hold secrets.
-    env: { PATH, LANG: 'C.UTF-8', ...places, ...env, [MARK]: mark.slice(MARK.length + 1) },
+    env: { PATH, LANG: 'C.UTF-8', ...places, ...env, [MARK]: mark },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(user === undefined ? {} : { uid: user, gid: user }),
@@ -102,10 +102,11 @@ class Step {
   async outcome(): Promise<string> {
     const { pid } = this.#child;
     const ended = this.#ended();
-    const closed = new Promise<void>((resolve) => this.#child.once('close', () => resolve()));
-    const guards = pid === undefined ? () => undefined : this.#guard(pid);
+    const closed = new Promise<void>((done) => this.#child.once('close', () => done()));
+    const endGuard = pid === undefined ? () => undefined : this.#guard(pid);
     try {
       const exit = await ended;
+      endGuard();
       if (pid !== undefined) await this.#sweep(pid);
       await within(CLOSE_WITHIN_MS, closed);
       this.#signal.throwIfAborted();
@@ -113,16 +114,16 @@ class Step {
       if (exit !== 'code 0') throw this.#failure(`ended with ${exit}`, exit);
       return this.#output.text();
     } finally {
-      guards();
+      endGuard();
       this.#child.stdout?.destroy();
       this.#child.stderr?.destroy();
     }
   }
 
   #ended(): Promise<string> {
-    return new Promise((resolve, reject) => {
+    return new Promise((ended, reject) => {
       this.#child.once('exit', (code, signal) =>
-        resolve(signal === null ? `code ${code}` : `signal ${signal}`),
+        ended(signal === null ? `code ${code}` : `signal ${signal}`),
       );
       this.#child.once('error', (error) => reject(this.#failure(`cannot be started (${error.message})`)));
     });
@@ -130,7 +131,7 @@ class Step {
 
   async #sweep(pid: number): Promise<void> {
     killGroup(pid);
-    await killMarked(this.#mark);
+    await killMarked((mark) => mark === this.#mark);
   }
 
   /** Time, memory and number of processes; answers with what ends the watch. */
@@ -173,8 +174,8 @@ class Step {
 
 async function within(timeMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeMs);
+  const late = new Promise<void>((passed) => {
+    timer = setTimeout(passed, timeMs);
   });
   await Promise.race([work, late]);
   clearTimeout(timer);
