@@ -4,12 +4,15 @@ import { storeUnavailable } from './faults.ts';
 import { type SqliteConnection, sqliteDialect } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
-/** Works that share one commit. One flush carries them all; more would only delay the first. */
-const MAX_BATCH = 128;
-/** Works that may wait. Beyond it callers are told to come back, so that memory stays bounded. */
-const MAX_WAITING = 4_096;
-/** A work holds the only writer, so one that awaits something else is cut off. */
-const MAX_WORK_MS = 5_000;
+interface Limits {
+  /** Works that share one commit. One flush carries them all; more would only delay the first. */
+  readonly maxBatch: number;
+  /** Works that may wait. Beyond it callers are told to come back, so that memory stays bounded. */
+  readonly maxWaiting: number;
+  /** A work holds the only writer, so one that awaits something else is cut off. */
+  readonly maxWorkMs: number;
+}
+const usualLimits: Limits = { maxBatch: 128, maxWaiting: 4_096, maxWorkMs: 5_000 };
 
 interface Waiting {
   /** Runs the work inside the open transaction and tells what to do once that is committed. */
@@ -27,12 +30,14 @@ interface Settled {
  */
 export class GroupCommit {
   readonly #connection: SqliteConnection;
+  readonly #limits: Limits;
   readonly #waiting: Waiting[] = [];
   #draining: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(connection: SqliteConnection) {
+  constructor(connection: SqliteConnection, limits: Partial<Limits> = {}) {
     this.#connection = connection;
+    this.#limits = { ...usualLimits, ...limits };
   }
 
   write<T>(work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
@@ -40,11 +45,11 @@ export class GroupCommit {
       return Promise.reject(
         new Problem('unavailable', 'The store is closed because the platform is stopping; try again later.'),
       );
-    if (this.#waiting.length >= MAX_WAITING) {
+    if (this.#waiting.length >= this.#limits.maxWaiting) {
       return Promise.reject(
         new Problem(
           'unavailable',
-          `${MAX_WAITING} writes wait for the store already; try again in a moment.`,
+          `${this.#limits.maxWaiting} writes wait for the store already; try again in a moment.`,
         ),
       );
     }
@@ -63,7 +68,7 @@ export class GroupCommit {
     while (this.#waiting.length > 0) {
       // One turn of the event loop lets the requests that have arrived meanwhile join, and reads have theirs.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      await this.#commitTogether(this.#waiting.splice(0, MAX_BATCH));
+      await this.#commitTogether(this.#waiting.splice(0, this.#limits.maxBatch));
     }
     this.#draining = undefined;
   }
@@ -99,7 +104,7 @@ export class GroupCommit {
     try {
       this.#connection.exec('savepoint work');
       isSaved = true;
-      const value = await within(MAX_WORK_MS, work(tx));
+      const value = await within(this.#limits.maxWorkMs, work(tx));
       isOpen = false;
       this.#connection.exec('release work');
       return { isKept: true, afterCommit: () => resolve(value) };

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import type { Tap } from './faults.ts';
@@ -55,8 +55,10 @@ export async function openStore(settings: StoreSettings): Promise<Store> {
 
 async function openSqlite({ dataDir, tap }: StoreSettings): Promise<Store> {
   const file = join(dataDir, DATABASE_FILE);
-  const writer = new SqliteConnection(file, false, tap);
+  // Before SQLite does, whose files beside it take over its mode: applications can traverse the data directory.
+  closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
+  const writer = new SqliteConnection(file, false, tap);
   try {
     await migrateSqlite(writer);
   } catch (error) {

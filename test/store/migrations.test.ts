@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { migratePostgres, migrateSqlite } from '../../src/store/migrate.ts';
+import { type Migration, migrations } from '../../src/store/migrations/all.ts';
+import { SqliteConnection } from '../../src/store/sqlite.ts';
+import { databases, type TestDatabase } from './databases.ts';
+
+const run = promisify(execFile);
+
+async function migrate({ url, dataDir }: TestDatabase, list: readonly Migration[]): Promise<void> {
+  if (url !== undefined) return migratePostgres({ url, onIdleFault: () => {} }, list);
+  const connection = new SqliteConnection(join(dataDir, 'openstage.db'), false);
+  try {
+    await migrateSqlite(connection, list);
+  } finally {
+    connection.close();
+  }
+}
+
+const addition = (statement: string): Migration => ({ name: '9999-addition', statements: () => [statement] });
+
+for (const { name, create } of databases()) {
+  test(`${name}: migrating again changes nothing and loses nothing`, async (t) => {
+    const database = await create(t, { migrated: false });
+    const first = await database.open();
+    await first.write((tx) => tx.insertInto('facts').values({ name: 'kept', value: 'yes' }).execute());
+    const applied = await first.read.selectFrom('migration_checksums').selectAll().execute();
+    const second = await database.open();
+    assert.deepEqual(await second.read.selectFrom('migration_checksums').selectAll().execute(), applied);
+    assert.equal(applied.length, migrations.length);
+    assert.equal((await second.read.selectFrom('facts').select('value').executeTakeFirst())?.value, 'yes');
+  });
+
+  test(`${name}: a new migration runs on the tables that are there, and an older Openstage then refuses them`, async (t) => {
+    const database = await create(t);
+    await migrate(database, migrations);
+    await migrate(database, [
+      ...migrations,
+      addition("insert into facts (name, value) values ('added', 'yes')"),
+    ]);
+    await assert.rejects(database.open(), /newer Openstage: it holds migration "9999-addition"/);
+  });
+
+  test(`${name}: a migration that was edited after it ran is noticed, its layout does not matter`, async (t) => {
+    const database = await create(t);
+    const added = addition("insert into facts (name, value) values ('added', 'yes')");
+    await migrate(database, [...migrations, added]);
+    await migrate(database, [
+      ...migrations,
+      addition("insert into facts (name, value)\n  values ('added', 'yes')"),
+    ]);
+    await assert.rejects(
+      migrate(database, [...migrations, addition("insert into facts (name, value) values ('added', 'no')")]),
+      /Migration "9999-addition" is not what this database was made with/,
+    );
+  });
+
+  test(`${name}: a migration that fails leaves the tables as they were`, async (t) => {
+    const database = await create(t);
+    await migrate(database, migrations);
+    const failing: Migration = {
+      name: '9999-failing',
+      statements: () => [
+        "insert into facts (name, value) values ('half', 'done')",
+        'insert into nowhere values (1)',
+      ],
+    };
+    await assert.rejects(migrate(database, [...migrations, failing]), /nowhere/);
+    const store = await database.open();
+    assert.deepEqual(await store.read.selectFrom('facts').selectAll().execute(), []);
+  });
+
+  test(`${name}: processes that migrate at once all succeed`, async (t) => {
+    const { url, dataDir } = await create(t, { migrated: false });
+    const script = `
+      import { openStore } from ${JSON.stringify(new URL('../../src/store/open.ts', import.meta.url).href)};
+      const store = await openStore({ ...${JSON.stringify({ url, dataDir })}, log: { warn() {} } });
+      const rows = await store.read.selectFrom('migration_checksums').selectAll().execute();
+      console.log(rows.length);
+      await store.close();`;
+    const open = () => run(process.execPath, ['--input-type=module', '-e', script]);
+    const outputs = await Promise.all([open(), open(), open()]);
+    for (const { stdout } of outputs) assert.equal(stdout.trim(), String(migrations.length));
+  });
+}
+
+test('migrations are named in their order', () => {
+  const names = migrations.map((migration) => migration.name);
+  assert.deepEqual(names, names.toSorted());
+  assert.equal(new Set(names).size, names.length);
+});
