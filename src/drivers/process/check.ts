@@ -1,0 +1,123 @@
+import { constants, existsSync, realpathSync, statSync, accessSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Problem } from '../../domain/errors.ts';
+import { fill } from '../../domain/launch.ts';
+import type { Rollout } from '../../domain/rollout.ts';
+import type { Ports } from './supervisor/protocol.ts';
+
+/** Logs, temporary files and the next release need some; a full disk harms every application of the host. */
+const MIN_DISK_BYTES = 200 * 1024 * 1024;
+const MIB = 1024 * 1024;
+
+/** What this host lacks for so many replicas of a rollout. */
+export async function checkHost(
+  dataDir: string,
+  rollout: Rollout,
+  count: number,
+  ports: Ports,
+): Promise<readonly Problem[]> {
+  const sentences = [
+    executable(rollout),
+    portRoom(count, ports),
+    await diskRoom(dataDir),
+    memoryRoom(rollout),
+    ...ways(dataDir, rollout),
+  ];
+  return sentences.filter((sentence) => sentence !== undefined).map(toProblem);
+}
+
+interface Lack {
+  readonly code: 'targetUnavailable' | 'runtimeMissing';
+  readonly sentence: string;
+}
+const lack = (sentence: string): Lack => ({ code: 'targetUnavailable', sentence });
+const toProblem = ({ code, sentence }: Lack): Problem => new Problem(code, sentence);
+
+/** Where the launch's words lie, as far as they lie outside the replica, which does not exist yet. */
+function commandOf({ launch, releaseDir }: Rollout): string | undefined {
+  const [command] = launch.argv;
+  if (command === undefined || command.includes('{{replicaDir}}')) return undefined;
+  return fill(command, { port: 0, replicaDir: '', releaseDir });
+}
+
+function executable(rollout: Rollout): Lack | undefined {
+  const command = commandOf(rollout);
+  // Before the build there is nothing to look at.
+  if (command === undefined || (command.startsWith(rollout.releaseDir) && !existsSync(rollout.releaseDir)))
+    return undefined;
+  try {
+    accessSync(command, constants.X_OK);
+    return undefined;
+  } catch {
+    return {
+      code: 'runtimeMissing',
+      sentence: `${command} is not there or cannot be executed; install it again, or deploy a version that needs another one.`,
+    };
+  }
+}
+
+function portRoom(count: number, { low, high, held }: Ports): Lack | undefined {
+  const free = high - low + 1 - held;
+  if (free >= count) return undefined;
+  return lack(
+    `${count} ports are needed, but only ${free} of ${low}-${high} are free; widen OPENSTAGE_APP_PORTS or remove instances.`,
+  );
+}
+
+async function diskRoom(dataDir: string): Promise<Lack | undefined> {
+  const { bavail, bsize } = await statfs(dataDir);
+  if (bavail * bsize >= MIN_DISK_BYTES) return undefined;
+  return lack(
+    `The disk of ${dataDir} has ${Math.floor((bavail * bsize) / MIB)} MiB left, and at least ${MIN_DISK_BYTES / MIB} are needed; ` +
+      `free some space.`,
+  );
+}
+
+function memoryRoom({ limits }: Rollout): Lack | undefined {
+  if (limits.memoryBytes <= totalmem()) return undefined;
+  return lack(
+    `The flavor gives a replica ${Math.round(limits.memoryBytes / MIB)} MiB, but this machine has ` +
+      `${Math.round(totalmem() / MIB)} MiB in all; choose a smaller flavor.`,
+  );
+}
+
+/** Every directory on the way must let the application's user through. */
+function ways(dataDir: string, rollout: Rollout): (Lack | undefined)[] {
+  const { user } = rollout;
+  if (user === undefined) return [];
+  const command = commandOf(rollout);
+  const blocked = [command ?? '/', rollout.releaseDir, join(dataDir, 'replicas')].map((path) =>
+    blockedAt(path, user),
+  );
+  return [...new Set(blocked)].map((dir) =>
+    dir === undefined
+      ? undefined
+      : lack(
+          `The application's user ${user} cannot enter ${dir}; run "chmod o+x ${dir}", or keep the data directory ` +
+            `(OPENSTAGE_DATA_DIR) and the runtimes where every user may go.`,
+        ),
+  );
+}
+
+function blockedAt(path: string, user: number): string | undefined {
+  // A link leads over two ways, and both must be open.
+  const ends = existsSync(path) ? [path, realpathSync(path)] : [path];
+  return ends.flatMap(directoriesTo).find((dir) => existsSync(dir) && !mayEnter(dir, user));
+}
+
+function directoriesTo(path: string): string[] {
+  const dirs: string[] = [];
+  const isDirectory = existsSync(path) && statSync(path).isDirectory();
+  for (let dir = isDirectory ? path : dirname(path); dir !== dirname(dir); dir = dirname(dir))
+    dirs.unshift(dir);
+  return dirs;
+}
+
+function mayEnter(dir: string, user: number): boolean {
+  const { mode, uid, gid } = statSync(dir);
+  if (uid === user) return (mode & 0o100) !== 0;
+  if (gid === user) return (mode & 0o010) !== 0;
+  return (mode & 0o001) !== 0;
+}

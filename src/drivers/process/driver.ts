@@ -1,0 +1,106 @@
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Problem } from '../../domain/errors.ts';
+import type { HostId, InstanceId } from '../../domain/ids.ts';
+import { instanceId } from '../../domain/ids.ts';
+import type { Observed, Rollout } from '../../domain/rollout.ts';
+import type { Driver } from '../driver.ts';
+import { checkHost } from './check.ts';
+import { ConnectionLost } from './connection.ts';
+import type { Log } from './link.ts';
+import { SupervisorLink } from './link.ts';
+import { isPorts } from './supervisor/protocol.ts';
+import { isObserved } from './supervisor/rollout-shape.ts';
+import { expect, list, text } from './supervisor/shape.ts';
+
+export interface ProcessDriverOptions {
+  readonly dataDir: string;
+  readonly keyFile: string;
+  readonly ports: { readonly low: number; readonly high: number };
+  readonly host: HostId;
+  /** The Node that runs the supervisor. */
+  readonly node: string;
+  readonly log: Log;
+  /** For tests: a boot id, a crash file. */
+  readonly supervisorArgs?: readonly string[];
+}
+
+export interface ProcessDriver extends Driver {
+  /** Lets go of the supervisor, which goes on with its applications. */
+  close(): void;
+  /** Ends the supervisor; applications that are stopped are started again by the next one. */
+  shutdown(options: { readonly applications: 'leave' | 'stop' }): Promise<void>;
+}
+
+/** Runs replicas as processes of this host, under a supervisor that outlives the platform. */
+export async function openProcessDriver(options: ProcessDriverOptions): Promise<ProcessDriver> {
+  mkdirSync(options.dataDir, { recursive: true });
+  // Both sides name it alike, whichever way the user wrote it.
+  const dataDir = realpathSync(options.dataDir);
+  const { keyFile, ports, node, host, supervisorArgs = [] } = options;
+  const logFile = join(dataDir, 'logs', 'supervisor.log');
+  const link = new SupervisorLink(
+    { dataDir, keyFile, ports, node, logFile, more: supervisorArgs },
+    options.log,
+  );
+  await link.open();
+
+  const isHere = (rollout: Rollout, ordinal: number): boolean =>
+    rollout.hosts[ordinal % rollout.hosts.length] === host;
+  const here = (rollout: Rollout, count: number): number[] =>
+    Array.from({ length: count }, (_, ordinal) => ordinal).filter((ordinal) => isHere(rollout, ordinal));
+  const observe = async (instance?: InstanceId): Promise<readonly Observed[]> => {
+    const answer = await link.call({ op: 'observe', ...(instance === undefined ? {} : { instance }) });
+    return expect(list(isObserved), answer, "The supervisor's answer");
+  };
+
+  return {
+    name: 'process',
+    async check(rollout, count) {
+      const room = expect(isPorts, await link.call({ op: 'ports' }), "The supervisor's answer");
+      return checkHost(dataDir, rollout, here(rollout, count).length, room);
+    },
+    async ensure(rollout, count, stop) {
+      stop.throwIfAborted();
+      await unlessStopped(link.call({ op: 'ensure', rollout, ordinals: here(rollout, count), host }), stop);
+    },
+    async retire(instance, rollout, keep, graceMs) {
+      await link.call({ op: 'retire', instance, rollout, keep, graceMs });
+    },
+    observe,
+    async *logs(replica, tail, follow) {
+      const call = { op: 'logs', replica, tail, follow: follow !== undefined } as const;
+      for await (const line of link.stream(call, follow ?? new AbortController().signal)) {
+        yield { text: expect(text, line, 'The log line') };
+      }
+    },
+    async *watch(stop) {
+      while (!stop.aborted) {
+        try {
+          for await (const instance of link.stream({ op: 'watch' }, stop)) {
+            yield instanceId(expect(text, instance, 'The instance'));
+          }
+        } catch (error) {
+          if (!(error instanceof ConnectionLost) && !(error instanceof Problem)) throw error;
+          await wait(REWATCH_MS, undefined, { signal: stop }).catch(() => {});
+        }
+      }
+    },
+    close: () => link.close(),
+    async shutdown({ applications }) {
+      await link.call({ op: 'shutdown', applications });
+      link.close();
+    },
+  };
+}
+
+const REWATCH_MS = 20;
+
+function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(stop.reason);
+    stop.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => stop.removeEventListener('abort', abort));
+  });
+}

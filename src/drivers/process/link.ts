@@ -1,0 +1,138 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Problem } from '../../domain/errors.ts';
+import { Connection, ConnectionLost, openStream } from './connection.ts';
+import type { SupervisorStart } from './start-supervisor.ts';
+import { lastWords, startSupervisor } from './start-supervisor.ts';
+import type { Call } from './supervisor/protocol.ts';
+import { socketPath } from './supervisor/socket-path.ts';
+
+/** The platform's log, as pino has it. */
+export interface Log {
+  info(facts: Readonly<Record<string, unknown>>, text: string): void;
+  warn(facts: Readonly<Record<string, unknown>>, text: string): void;
+}
+
+const KNOCK_MS = 5;
+/** A loaded machine needs seconds to start a Node process. */
+const START_MS = 20_000;
+/** A call is repeated on a new connection: every one of them may come twice. */
+const TRIES = 4;
+const FIRST_RESTART_MS = 100;
+const LAST_RESTART_MS = 5000;
+
+/** Keeps a supervisor running and a connection to it open, until it is closed. */
+export class SupervisorLink {
+  readonly #start: SupervisorStart;
+  readonly #log: Log;
+  readonly #path: string;
+  #connection: Promise<Connection> | undefined;
+  #isClosed = false;
+  #restartMs = FIRST_RESTART_MS;
+
+  constructor(start: SupervisorStart, log: Log) {
+    this.#start = start;
+    this.#log = log;
+    this.#path = socketPath(start.dataDir);
+  }
+
+  async open(): Promise<void> {
+    await this.#connect();
+  }
+
+  async call(call: Call): Promise<unknown> {
+    for (let tries = 1; ; tries += 1) {
+      const connection = await this.#connect();
+      try {
+        return await connection.call(call);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost) || this.#isClosed) throw error;
+        if (tries === TRIES) throw unreachable('it ended during each of several tries', this.#start.logFile);
+      }
+    }
+  }
+
+  async *stream(call: Call, stop: AbortSignal): AsyncGenerator<unknown> {
+    await this.#connect();
+    yield* openStream(this.#path, call, stop);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    void this.#connection?.then((connection) => connection.close()).catch(() => {});
+  }
+
+  #connect(): Promise<Connection> {
+    if (this.#isClosed)
+      return Promise.reject(unreachable('the platform is shutting down', this.#start.logFile));
+    if (this.#connection) return this.#connection;
+    const opening = this.#open();
+    this.#connection = opening;
+    opening.then(
+      (connection) => void connection.closed.then(() => this.#lost(opening)),
+      () => this.#forget(opening),
+    );
+    return opening;
+  }
+
+  #forget(opening: Promise<Connection>): void {
+    if (this.#connection === opening) this.#connection = undefined;
+  }
+
+  #lost(opening: Promise<Connection>): void {
+    this.#forget(opening);
+    if (this.#isClosed) return;
+    this.#log.warn({}, 'The supervisor went away; applications go on, and it is started again.');
+    void this.#keepTrying();
+  }
+
+  async #keepTrying(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        await this.#connect();
+        return;
+      } catch (error) {
+        this.#log.warn(
+          { error: error instanceof Error ? error.message : String(error) },
+          'The supervisor cannot be reached.',
+        );
+      }
+      await wait(this.#restartMs, undefined, { ref: false });
+      this.#restartMs = Math.min(this.#restartMs * 2, LAST_RESTART_MS);
+    }
+  }
+
+  async #open(): Promise<Connection> {
+    const running = await tryOpen(this.#path);
+    if (running) return running;
+    const { ended } = startSupervisor(this.#start);
+    let end: string | undefined;
+    void ended.then((how) => (end = how));
+    for (const deadline = performance.now() + START_MS; performance.now() < deadline; await wait(KNOCK_MS)) {
+      const connection = await tryOpen(this.#path);
+      if (connection) {
+        this.#log.info({}, 'The supervisor was started.');
+        this.#restartMs = FIRST_RESTART_MS;
+        return connection;
+      }
+      // "code 0": another one was faster, and will answer soon.
+      if (end !== undefined && end !== 'code 0')
+        throw unreachable(`it ended with ${end}`, this.#start.logFile);
+    }
+    throw unreachable(`it did not answer within ${START_MS / 1000} s`, this.#start.logFile);
+  }
+}
+
+async function tryOpen(path: string): Promise<Connection | undefined> {
+  try {
+    return await Connection.open(path);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    return undefined;
+  }
+}
+
+const unreachable = (why: string, logFile: string): Problem =>
+  new Problem(
+    'targetUnavailable',
+    `The supervisor of this host cannot be reached: ${why}. Look into ${logFile} (${lastWords(logFile)}).`,
+  );

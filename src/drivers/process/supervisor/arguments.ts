@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util';
+
+export interface Arguments {
+  readonly dataDir: string;
+  readonly keyFile: string;
+  readonly low: number;
+  readonly high: number;
+  readonly logFile: string;
+  /** Of one part of one replica's log; two are kept. */
+  readonly logBytes: number;
+  /** A test's; absent: the machine's. */
+  readonly bootId: string | undefined;
+  /** A file that names the crash point at which to die, once. */
+  readonly crashFile: string | undefined;
+  readonly proc: string;
+}
+
+const DEFAULT_LOG_BYTES = 8 * 1024 * 1024;
+
+export function readArguments(words: readonly string[]): Arguments {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      'data-dir': { type: 'string' },
+      'key-file': { type: 'string' },
+      ports: { type: 'string' },
+      'log-file': { type: 'string' },
+      'log-bytes': { type: 'string' },
+      'boot-id': { type: 'string' },
+      'crash-file': { type: 'string' },
+      proc: { type: 'string' },
+    },
+  });
+  const need = (name: 'data-dir' | 'key-file' | 'ports' | 'log-file'): string => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`--${name} is missing; the platform gives it.`);
+    return value;
+  };
+  const [low = NaN, high = NaN] = need('ports').split('-').map(Number);
+  if (!(low >= 1 && high <= 65535 && low <= high))
+    throw new Error('--ports: expected two ports such as 20000-29999.');
+  const logBytes = Number(values['log-bytes'] ?? DEFAULT_LOG_BYTES);
+  if (!(logBytes > 0)) throw new Error('--log-bytes: expected a positive number.');
+  return {
+    dataDir: need('data-dir'),
+    keyFile: need('key-file'),
+    low,
+    high,
+    logFile: need('log-file'),
+    logBytes,
+    bootId: values['boot-id'],
+    crashFile: values['crash-file'],
+    proc: values.proc ?? '/proc/self',
+  };
+}

@@ -1,0 +1,104 @@
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+
+/** One older part is kept, so a log takes up to twice its bound. */
+export const olderPart = (path: string): string => `${path}.1`;
+
+export const openLog = (path: string): number => openSync(path, 'a', 0o600);
+
+export function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Copies the newest `maxBytes` away and empties the file: the application keeps its descriptor, which appends.
+ * What it writes between the two is lost.
+ */
+export function rotate(path: string, maxBytes: number): void {
+  const from = openSync(path, 'r+');
+  const next = `${olderPart(path)}.next`;
+  const to = openSync(next, 'w', 0o600);
+  try {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    let at = Math.max(0, fstatSync(from).size - maxBytes);
+    // The application writes on meanwhile: the bound ends a race that it could win.
+    for (let left = maxBytes; left > 0;) {
+      const count = readSync(from, chunk, 0, Math.min(chunk.length, left), at);
+      if (count === 0) break;
+      writeSync(to, chunk, 0, count);
+      at += count;
+      left -= count;
+    }
+    ftruncateSync(from, 0);
+  } finally {
+    closeSync(from);
+    closeSync(to);
+  }
+  renameSync(next, olderPart(path));
+}
+
+/** No answer to `tail` is larger. */
+const MAX_TAIL_BYTES = 1024 * 1024;
+/** A longer line is cut: it is read by people and stored with jobs. */
+export const MAX_LINE_CHARACTERS = 16 * 1024;
+
+/** The last lines over both parts, oldest first, and where the newest part ended. */
+export function tail(
+  path: string,
+  count: number,
+): { readonly lines: readonly string[]; readonly end: number } {
+  const newest = readEnd(path, MAX_TAIL_BYTES);
+  let text = newest.text;
+  if (text.split('\n').length <= count) text = readEnd(olderPart(path), MAX_TAIL_BYTES).text + text;
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  return { lines: count > 0 ? lines.slice(-count).map(cut) : [], end: newest.end };
+}
+
+/** What was written from `from` on, at most so many bytes; starts over where the file was emptied. */
+export function readFrom(
+  path: string,
+  from: number,
+  maxBytes: number,
+): { readonly bytes: Buffer; readonly end: number } {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return { bytes: Buffer.alloc(0), end: 0 };
+  }
+  try {
+    const size = fstatSync(file).size;
+    const start = size < from ? 0 : from;
+    const bytes = Buffer.alloc(Math.min(size - start, maxBytes));
+    const count = readSync(file, bytes, 0, bytes.length, start);
+    return { bytes: bytes.subarray(0, count), end: start + count };
+  } finally {
+    closeSync(file);
+  }
+}
+
+export const cut = (line: string): string =>
+  line.length > MAX_LINE_CHARACTERS ? `${line.slice(0, MAX_LINE_CHARACTERS)}…` : line;
+
+function readEnd(path: string, maxBytes: number): { readonly text: string; readonly end: number } {
+  const size = sizeOf(path);
+  const start = Math.max(0, size - maxBytes);
+  const { bytes, end } = readFrom(path, start, maxBytes);
+  const text = bytes.toString('utf8');
+  return { text: start > 0 ? text.slice(text.indexOf('\n') + 1) : text, end };
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { InstanceId } from '../../../domain/ids.ts';
+import { adoptAll } from './adopt.ts';
+import type { Arguments } from './arguments.ts';
+import { readArguments } from './arguments.ts';
+import { openCgroups } from './cgroup.ts';
+import { currentBoot } from './identity.ts';
+import { Journal } from './journal.ts';
+import { takeLock } from './lock.ts';
+import { keepLogsBounded } from './log-keeper.ts';
+import { Ports } from './ports.ts';
+import { listen } from './server.ts';
+import { makePrivate, socketPath } from './socket-path.ts';
+import { Supervisor } from './supervisor.ts';
+import type { CrashPoint, Surroundings } from './surroundings.ts';
+
+/** Keeps the applications of one data directory alive, whatever happens to the platform. Ends only when told to. */
+async function main(args: Arguments): Promise<void> {
+  process.umask(0o022);
+  const socket = socketPath(args.dataDir);
+  mkdirSync(dirname(args.logFile), { recursive: true });
+  makePrivate(dirname(socket));
+  const journal = new Journal(args.logFile);
+  if (!takeLock(join(dirname(socket), 'supervisor.lock'))) {
+    journal.tell('another supervisor runs', { dataDir: args.dataDir });
+    return;
+  }
+  survive(journal);
+  const watchers = new Set<(instance: InstanceId) => void>();
+  const around = surroundings(args, journal, watchers);
+  journal.tell('started', { pid: process.pid, boot: around.boot, cgroups: around.cgroups.description });
+  const supervisor = new Supervisor(around, await adoptAll(around));
+  const stopKeeping = keepLogsBounded(
+    () => supervisor.logs(),
+    args.logBytes,
+    () => journal.bound(),
+  );
+  const { low, high } = args;
+  // The lock is ours, so a socket that is there is a dead supervisor's.
+  rmSync(socket, { force: true });
+  const server = await listen(socket, {
+    supervisor,
+    journal,
+    watchers,
+    ports: () => ({ low, high, held: around.ports.held }),
+    shutdown: async (applications) => {
+      journal.tell('shut down', { applications });
+      stopKeeping();
+      server.close();
+      rmSync(socket, { force: true });
+      // The answer is still on its way.
+      setTimeout(() => process.exit(0), 20);
+    },
+  });
+}
+
+function surroundings(
+  args: Arguments,
+  journal: Journal,
+  watchers: ReadonlySet<(instance: InstanceId) => void>,
+): Surroundings {
+  const home = createHash('sha256').update(args.dataDir).digest('hex').slice(0, 16);
+  return {
+    boot: args.bootId ?? currentBoot(),
+    home,
+    replicasDir: join(args.dataDir, 'replicas'),
+    keyFile: args.keyFile,
+    ports: new Ports(args.low, args.high, parseInt(home.slice(0, 8), 16)),
+    cgroups: openCgroups(args.proc, `openstage-${home}`),
+    journal,
+    crashPoint: crashPoints(args.crashFile),
+    changed: (instance) => watchers.forEach((hear) => hear(instance)),
+    watchOver: (work) => {
+      work.catch((error: unknown) => {
+        throw error;
+      });
+    },
+  };
+}
+
+/** Nothing but an order over the socket or SIGTERM ends it; applications go on in either case. */
+function survive(journal: Journal): void {
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {});
+  process.on('SIGTERM', () => {
+    journal.tell('ended by SIGTERM');
+    process.exit(0);
+  });
+  // What was not foreseen: the platform starts a successor, which finds everything again.
+  process.on('uncaughtException', (error) => {
+    journal.tell('failed', { message: error.message, stack: error.stack });
+    process.exit(1);
+  });
+}
+
+function crashPoints(file: string | undefined): (point: CrashPoint) => void {
+  if (file === undefined) return () => {};
+  return (point) => {
+    try {
+      if (readFileSync(file, 'utf8').trim() !== point) return;
+    } catch {
+      return;
+    }
+    rmSync(file);
+    process.kill(process.pid, 'SIGKILL');
+  };
+}
+
+await main(readArguments(process.argv.slice(2)));

@@ -1,0 +1,190 @@
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import { renameSync, rmSync, rmdirSync, writeSync, chmodSync, chownSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HostId, InstanceId } from '../../../domain/ids.ts';
+import { instanceId } from '../../../domain/ids.ts';
+import type { Exit, Rollout } from '../../../domain/rollout.ts';
+import type { CgroupPlace } from './cgroup-place.ts';
+import { isCgroupPlace } from './cgroup-place.ts';
+import { isExit, isRollout } from './rollout-shape.ts';
+import { boolean, expect, natural, number, object, oneOf, text } from './shape.ts';
+import type { Is } from './shape.ts';
+
+/** What was asked for: written once, before anything is started. */
+export interface Placement {
+  readonly rollout: Rollout;
+  readonly ordinal: number;
+  readonly host: HostId;
+}
+export const isPlacement = object<Placement>({ rollout: isRollout, ordinal: natural, host: text }, {});
+
+/** What became of it: written before and after each step that a crash could part. */
+export interface ReplicaRecord {
+  readonly wanted: 'kept' | 'removed';
+  /** How long a removal may take until SIGKILL. */
+  readonly graceMs?: number | undefined;
+  readonly boot: string;
+  readonly port?: number | undefined;
+  /** The application once answered on that port, so a restart should find it there again. */
+  readonly isPortProven: boolean;
+  /** Of the present process. */
+  readonly ready: 'never' | 'once' | 'now';
+  readonly pid?: number | undefined;
+  readonly start?: string | undefined;
+  readonly startedAt?: number | undefined;
+  readonly restarts: number;
+  readonly backoffMs?: number | undefined;
+  readonly lastExit?: Exit | undefined;
+  readonly cgroup?: CgroupPlace | undefined;
+  /** The cgroup's count of processes killed for memory when this process was started. */
+  readonly oomKills: number;
+}
+export const isReplicaRecord: Is<ReplicaRecord> = object<ReplicaRecord>(
+  {
+    wanted: oneOf('kept', 'removed'),
+    boot: text,
+    isPortProven: boolean,
+    ready: oneOf('never', 'once', 'now'),
+    restarts: natural,
+    oomKills: natural,
+  },
+  {
+    graceMs: number,
+    port: natural,
+    pid: natural,
+    start: text,
+    startedAt: number,
+    backoffMs: number,
+    lastExit: isExit,
+    cgroup: isCgroupPlace,
+  },
+);
+
+/** Only `own` belongs to the application: who owns a directory can replace every file in it. */
+export class ReplicaFiles {
+  readonly dir: string;
+  readonly log: string;
+  readonly own: string;
+  readonly home: string;
+  readonly tmp: string;
+  readonly #trash: string;
+  readonly #parent: string;
+
+  constructor(replicasDir: string, instance: InstanceId, rollout: number, ordinal: number) {
+    this.#parent = join(replicasDir, instance);
+    this.#trash = join(replicasDir, TRASH);
+    this.dir = join(this.#parent, `${rollout}-${ordinal}`);
+    this.log = join(this.dir, 'log');
+    this.own = join(this.dir, 'own');
+    this.home = join(this.own, 'home');
+    this.tmp = join(this.own, 'tmp');
+  }
+
+  place(placement: Placement): void {
+    for (const dir of [this.#parent, this.dir]) makeDir(dir, 0o711);
+    makeDir(this.own, 0o700);
+    for (const dir of [this.home, this.tmp]) makeDir(dir, 0o700);
+    const user = placement.rollout.user;
+    if (user !== undefined) for (const dir of [this.home, this.tmp, this.own]) chownSync(dir, user, user);
+    writeWhole(join(this.dir, 'replica.json'), JSON.stringify(placement), true);
+  }
+
+  placement(): Placement | undefined {
+    return readWhole(join(this.dir, 'replica.json'), isPlacement);
+  }
+
+  record(): ReplicaRecord | undefined {
+    return readWhole(join(this.dir, 'state.json'), isReplicaRecord);
+  }
+
+  // Not flushed: it must survive this process, not the machine; after a reboot everything is started again anyway.
+  save(state: ReplicaRecord): void {
+    writeWhole(join(this.dir, 'state.json'), JSON.stringify(state), false);
+  }
+
+  /** Out of reach in one step, so that a crash leaves no half of it; then away. */
+  remove(): void {
+    makeDir(this.#trash, 0o700);
+    const grave = join(this.#trash, `${Date.now()}-${process.pid}-${(graves += 1)}`);
+    try {
+      renameSync(this.dir, grave);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    try {
+      rmdirSync(this.#parent);
+    } catch {
+      // Other replicas of the instance live in it.
+    }
+    removeTree(grave);
+  }
+}
+
+const TRASH = '.trash';
+let graves = 0;
+
+export interface ReplicaPlace {
+  readonly instance: InstanceId;
+  readonly rollout: number;
+  readonly ordinal: number;
+}
+
+export function listReplicas(replicasDir: string): ReplicaPlace[] {
+  makeDir(replicasDir, 0o711);
+  removeTree(join(replicasDir, TRASH));
+  return readdirSync(replicasDir).flatMap((instance) =>
+    readdirSync(join(replicasDir, instance)).flatMap((name) => {
+      const [, rollout, ordinal] = /^(\d+)-(\d+)$/.exec(name) ?? [];
+      return rollout && ordinal
+        ? [{ instance: instanceId(instance), rollout: Number(rollout), ordinal: Number(ordinal) }]
+        : [];
+    }),
+  );
+}
+
+function makeDir(path: string, mode: number): void {
+  mkdirSync(path, { recursive: true, mode });
+  // mkdir's mode is cut by the umask, and what is there may have another one.
+  chmodSync(path, mode);
+}
+
+function writeWhole(path: string, content: string, isFlushed: boolean): void {
+  const next = `${path}.next`;
+  const file = openSync(next, 'w', 0o600);
+  try {
+    writeSync(file, content);
+    if (isFlushed) fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(next, path);
+}
+
+/** Absent when it is missing or was cut by a power loss; in both cases nothing is known. */
+function readWhole<T>(path: string, is: Is<T>): T | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return expect(is, value, path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An application may have taken its own permissions away; the owner can give them back. */
+export function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    openUp(path);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function openUp(path: string): void {
+  if (!lstatSync(path).isDirectory()) return;
+  chmodSync(path, 0o700);
+  for (const name of readdirSync(path)) openUp(join(path, name));
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

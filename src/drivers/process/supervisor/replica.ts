@@ -1,0 +1,348 @@
+import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
+import { replicaName } from '../../../domain/rollout.ts';
+import { nextBackoffMs } from './backoff.ts';
+import type { CgroupPlace } from './cgroup-place.ts';
+import type { Marks } from './environment.ts';
+import type { Group } from './group.ts';
+import { membersOf, signalGroup, sweep } from './group.ts';
+import { watchHealth } from './health.ts';
+import type { Identity } from './identity.ts';
+import { seeProcess } from './identity.ts';
+import { AdoptedLife, BornLife, COULD_NOT_START, endOf } from './life.ts';
+import type { Life } from './life.ts';
+import type { Placement, ReplicaRecord } from './replica-files.ts';
+import { ReplicaFiles } from './replica-files.ts';
+import type { Phase } from './replica-phase.ts';
+import { mayMove, observed } from './replica-phase.ts';
+import type { Fork } from './spawn.ts';
+import { spawnProbe, spawnReplica, tellInLog } from './spawn.ts';
+import type { Surroundings } from './surroundings.ts';
+
+const NOT_LOOKED: Readiness = { ready: false, saw: 'not looked at yet' };
+const STILL_READY: Readiness = { ready: true, saw: 'was ready before the supervisor was started again' };
+
+/** The life of one replica: every process it ever has, one after the other, until nothing is left of it. */
+export class Replica {
+  readonly name: string;
+  readonly placement: Placement;
+  readonly files: ReplicaFiles;
+  readonly marks: Marks;
+  /** It is gone, or rests. */
+  readonly over: Promise<void>;
+  readonly #around: Surroundings;
+  #record: ReplicaRecord;
+  #phase: Phase = { name: 'placed' };
+  #readiness = NOT_LOOKED;
+  #isToRest = false;
+  #isOver: () => void = () => {};
+
+  constructor(placement: Placement, record: ReplicaRecord | undefined, around: Surroundings) {
+    const { instance, number: rollout } = placement.rollout;
+    this.name = replicaName({ instance, rollout, ordinal: placement.ordinal });
+    this.placement = placement;
+    this.files = new ReplicaFiles(around.replicasDir, instance, rollout, placement.ordinal);
+    this.marks = { home: around.home, replica: this.name };
+    this.over = new Promise((resolve) => (this.#isOver = resolve));
+    this.#around = around;
+    this.#record = record ?? NEW_RECORD;
+    if (this.#record.port !== undefined) around.ports.hold(this.#record.port, this.name);
+  }
+
+  get record(): ReplicaRecord {
+    return this.#record;
+  }
+
+  get isEnding(): boolean {
+    return this.#record.wanted === 'removed';
+  }
+
+  /** When it resolves, a process lives, or waits for its next try. */
+  async start(): Promise<void> {
+    const { port: before, isPortProven } = this.#record;
+    const { ports } = this.#around;
+    const port = await ports.choose(this.name, before, isPortProven);
+    if (port === undefined) {
+      return this.#couldNotStart(
+        `all ports from ${ports.low} to ${ports.high} are taken; end other programs or widen OPENSTAGE_APP_PORTS`,
+      );
+    }
+    if (this.#isUnwanted()) {
+      ports.release(port, this.name);
+      return this.#settle();
+    }
+    try {
+      this.#prepare(port);
+    } catch (error) {
+      return this.#couldNotStart(`its files could not be written: ${reasonOf(error)}`);
+    }
+    this.#around.crashPoint('before-spawn');
+    this.#spawn(port);
+  }
+
+  /** A process of an earlier supervisor still lives. */
+  adopt(identity: Identity): void {
+    const { startedAt = Date.now(), ready } = this.#record;
+    this.#save({ boot: identity.boot, pid: identity.pid, start: identity.start, startedAt });
+    if (ready === 'now') this.#readiness = STILL_READY;
+    this.#live(new AdoptedLife(identity, startedAt));
+  }
+
+  /** Nobody saw its process end: it goes on as after any other exit. */
+  lost(): void {
+    this.#exited(this.#withMemory({ unknown: true, at: Date.now() }), 0);
+    this.#settle();
+  }
+
+  /** Carries on where an earlier supervisor was, no process of it being alive. */
+  resume(): void {
+    this.#settle();
+  }
+
+  /** The machine was started again, or its supervisor rested: that is no exit to be slow about. */
+  async revive(): Promise<void> {
+    const { pid, restarts } = this.#record;
+    const lastExit = { unknown: true, at: Date.now() };
+    this.#save({ ...NO_PROCESS, backoffMs: undefined, restarts: restarts + 1, ...(pid ? { lastExit } : {}) });
+    await this.start();
+  }
+
+  /** Ends it for good; may come again, with less grace. */
+  retire(graceMs: number): Promise<void> {
+    if (!this.isEnding) this.#save({ wanted: 'removed', graceMs });
+    this.#endNow(graceMs);
+    this.#around.crashPoint('during-retire');
+    return this.over;
+  }
+
+  /** Ends it until the next supervisor. */
+  rest(): Promise<void> {
+    this.#isToRest = true;
+    this.#endNow(this.placement.rollout.graceMs);
+    return this.over;
+  }
+
+  observe(): Observed {
+    return observed(this.placement, this.#record, this.#phase, this.#readiness);
+  }
+
+  #move(to: Phase): void {
+    if (!mayMove(this.#phase, to)) {
+      throw new Error(`Replica ${this.name} cannot go from ${this.#phase.name} to ${to.name}.`);
+    }
+    this.#phase = to;
+    this.#tellChange();
+  }
+
+  #tellChange(): void {
+    this.#around.changed(this.placement.rollout.instance);
+  }
+
+  #save(change: Partial<ReplicaRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    try {
+      this.files.save(this.#record);
+    } catch (error) {
+      // A successor would know less; the applications go on.
+      this.#around.journal.tell('state not saved', { replica: this.name, reason: reasonOf(error) });
+    }
+  }
+
+  #isUnwanted(): boolean {
+    return this.isEnding || this.#isToRest;
+  }
+
+  /** Everything that a successor must know to find the process that comes next. */
+  #prepare(port: number): void {
+    const { cgroups, boot } = this.#around;
+    const { instance, number, limits } = this.placement.rollout;
+    const cgroup = cgroups.make(`${instance}-${number}-${this.placement.ordinal}`, limits);
+    const isPortProven = this.#record.isPortProven && port === this.#record.port;
+    const oomKills = cgroup ? cgroups.oomKills(cgroup) : 0;
+    this.#record = { ...this.#record, ...NO_PROCESS, boot, port, isPortProven, cgroup, oomKills };
+    this.files.save(this.#record);
+    this.#readiness = NOT_LOOKED;
+  }
+
+  #spawn(port: number): void {
+    const { cgroups, boot } = this.#around;
+    const { cgroup } = this.#record;
+    const spawn = () => spawnReplica(this.#fork(port));
+    let child;
+    try {
+      child = cgroup ? cgroups.inside(cgroup, spawn) : spawn();
+    } catch (error) {
+      return this.#couldNotStart(reasonOf(error));
+    }
+    const ended = endOf(child, (reason) => this.#couldNotStart(reason));
+    const { pid } = child;
+    if (pid === undefined) return;
+    this.#around.crashPoint('after-spawn');
+    // Already dead, it has no start that could ever be mistaken for another's.
+    const identity = { boot, pid, start: seeProcess(pid)?.start ?? '' };
+    const life = new BornLife(identity, ended);
+    const place =
+      cgroup && (identity.start === '' || cgroups.pids(cgroup).includes(pid)) ? cgroup : undefined;
+    if (cgroup && !place) cgroups.remove(cgroup);
+    this.#save({ pid, start: identity.start, startedAt: life.startedAt, cgroup: place });
+    this.#live(life);
+  }
+
+  #fork(port: number): Fork {
+    const { rollout } = this.placement;
+    return { rollout, files: this.files, port, marks: this.marks, keyFile: this.#around.keyFile };
+  }
+
+  #couldNotStart(reason: string): void {
+    const sentence = `${this.placement.rollout.launch.argv[0] ?? 'The application'} could not be started: ${reason}`;
+    tellInLog(this.files, sentence);
+    this.#exited({ code: COULD_NOT_START, at: Date.now() }, 0);
+    this.#readiness = { ready: false, saw: sentence };
+    this.#settle();
+  }
+
+  #live(life: Life): void {
+    this.#move({ name: 'alive', life });
+    const stopWatching = this.#watch(life);
+    if (this.#isUnwanted()) this.#endBy(life, this.#record.graceMs ?? this.placement.rollout.graceMs);
+    this.#around.watchOver(
+      life.ended.then(async (exit) => {
+        stopWatching();
+        await this.#endWhatIsLeft(life);
+        this.#exited(this.#withMemory(exit), performance.now() - life.sinceMs);
+        this.#settle();
+      }),
+    );
+  }
+
+  #watch(life: Life): () => void {
+    const { rollout } = this.placement;
+    const { port } = this.#record;
+    if (port === undefined) return () => {};
+    return watchHealth({
+      readiness: rollout.readiness,
+      readinessPath: rollout.launch.readinessPath,
+      liveness: rollout.liveness,
+      port,
+      sinceMs: life.sinceMs,
+      isReady: this.#readiness.ready,
+      run: (command) => spawnProbe(this.#fork(port), command),
+      pids: () => membersOf(this.#group(life), this.#around.cgroups),
+      onReadiness: (seen) => this.#seen(seen),
+      onNotAlive: (saw) => {
+        if (this.#phase.name !== 'alive') return;
+        tellInLog(this.files, `the liveness probe failed (${saw}); the application is started again`);
+        this.#endBy(life, rollout.graceMs);
+      },
+    });
+  }
+
+  #seen(seen: Readiness): void {
+    const before = this.#readiness;
+    this.#readiness = seen;
+    if (before.ready !== seen.ready) {
+      this.#save(seen.ready ? { ready: 'now', isPortProven: true } : { ready: 'once' });
+    }
+    if (before.ready !== seen.ready || before.saw !== seen.saw) this.#tellChange();
+  }
+
+  #endNow(graceMs: number): void {
+    switch (this.#phase.name) {
+      case 'placed': // start() looks when it has its port
+        return;
+      case 'alive':
+      case 'ending':
+        return this.#endBy(this.#phase.life, graceMs);
+      case 'backoff':
+        clearTimeout(this.#phase.timer);
+        return this.#settle();
+      case 'resting':
+      case 'gone':
+        return;
+    }
+  }
+
+  #endBy(life: Life, graceMs: number): void {
+    const { cgroups } = this.#around;
+    let deadline = performance.now() + graceMs;
+    if (this.#phase.name === 'ending') {
+      clearTimeout(this.#phase.killer);
+      deadline = Math.min(deadline, this.#phase.deadline);
+    } else {
+      signalGroup(this.#group(life), cgroups, 'SIGTERM');
+    }
+    const kill = () => signalGroup(this.#group(life), cgroups, 'SIGKILL');
+    const killer = setTimeout(kill, Math.max(0, deadline - performance.now()));
+    this.#readiness = { ready: false, saw: 'is ending' };
+    this.#move({ name: 'ending', life, deadline, killer });
+    life.lookClosely();
+  }
+
+  async #endWhatIsLeft(life: Life): Promise<void> {
+    // Nobody asked it to end, so nobody waits for what it left, which may hold the port.
+    if (this.#phase.name === 'alive') this.#endBy(life, 0);
+    const deadline = () => (this.#phase.name === 'ending' ? this.#phase.deadline : 0);
+    await sweep(this.#group(life), this.#around.cgroups, deadline);
+    if (this.#phase.name === 'ending') clearTimeout(this.#phase.killer);
+  }
+
+  #group(life: Life): Group {
+    return { leader: life.identity, marks: this.marks, place: this.#record.cgroup };
+  }
+
+  #withMemory(exit: Exit): Exit {
+    const { cgroup, oomKills } = this.#record;
+    const isMore = cgroup !== undefined && this.#around.cgroups.oomKills(cgroup) > oomKills;
+    return isMore && (exit.unknown || exit.signal === 'SIGKILL') ? { ...exit, outOfMemory: true } : exit;
+  }
+
+  #exited(exit: Exit, livedMs: number): void {
+    const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
+    this.#readiness = { ready: false, saw: 'its process has ended' };
+    this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });
+    this.#around.journal.tell('replica exited', { replica: this.name, ...exit });
+  }
+
+  /** No process of it lives: what now? */
+  #settle(): void {
+    if (this.isEnding) {
+      this.#around.crashPoint('before-remove');
+      this.#remove(this.#record.cgroup);
+      this.#move({ name: 'gone' });
+      return this.#isOver();
+    }
+    if (this.#isToRest) {
+      this.#save({ backoffMs: undefined });
+      this.#move({ name: 'resting' });
+      return this.#isOver();
+    }
+    const timer = setTimeout(() => {
+      this.#move({ name: 'placed' });
+      this.#record = { ...this.#record, restarts: this.#record.restarts + 1 };
+      this.#around.watchOver(this.start());
+    }, this.#record.backoffMs ?? 0);
+    this.#move({ name: 'backoff', timer });
+  }
+
+  #remove(cgroup: CgroupPlace | undefined): void {
+    const { port } = this.#record;
+    if (cgroup) this.#around.cgroups.remove(cgroup);
+    try {
+      this.files.remove();
+    } catch (error) {
+      this.#around.journal.tell('files not removed', { replica: this.name, reason: reasonOf(error) });
+    }
+    if (port !== undefined) this.#around.ports.release(port, this.name);
+  }
+}
+
+const NO_PROCESS = { ready: 'never', pid: undefined, start: undefined, startedAt: undefined } as const;
+const NEW_RECORD: ReplicaRecord = {
+  ...NO_PROCESS,
+  wanted: 'kept',
+  boot: '',
+  isPortProven: false,
+  restarts: 0,
+  oomKills: 0,
+};
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,81 @@
+import type { Envelope, SealedVariable } from '../../../domain/envelope.ts';
+import type { HostId } from '../../../domain/ids.ts';
+import type { Launch, LaunchFile } from '../../../domain/launch.ts';
+import type { Probe, ProbeCheck } from '../../../domain/release.ts';
+import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
+import { boolean, both, either, list, natural, number, object, oneOf, record, text } from './shape.ts';
+import type { Is } from './shape.ts';
+
+const isEnvelope = object<Envelope>({ keyId: text, nonce: text, data: text }, {});
+const isVariable = object<SealedVariable>({ name: text, value: isEnvelope }, {});
+const isLaunchFile = object<LaunchFile>({ path: text, content: text }, {});
+
+const isLaunch = object<Launch>(
+  {
+    argv: list(text),
+    cwd: text,
+    env: record(text),
+    portVariables: list(text),
+    files: list(isLaunchFile),
+    runtimeVersion: text,
+  },
+  { readinessPath: text },
+);
+
+const isProbeCheck: Is<ProbeCheck> = either(
+  object<Extract<ProbeCheck, { type: 'http' }>>(
+    { type: oneOf('http'), scheme: oneOf('HTTP', 'HTTPS'), path: text },
+    { host: text },
+  ),
+  either(
+    object<Extract<ProbeCheck, { type: 'tcp' }>>({ type: oneOf('tcp') }, {}),
+    object<Extract<ProbeCheck, { type: 'command' }>>({ type: oneOf('command'), command: list(text) }, {}),
+  ),
+);
+const isProbe: Is<Probe> = both(
+  isProbeCheck,
+  object<Pick<Probe, 'delayMs' | 'timeoutMs'>>({ delayMs: number, timeoutMs: number }, {}),
+);
+const isLimits = object<Limits>({ cpuMillis: number, memoryBytes: number }, {});
+
+export const isRollout = object<Rollout>(
+  {
+    instance: text,
+    number: natural,
+    hosts: list<HostId>(text),
+    build: text,
+    releaseDir: text,
+    launch: isLaunch,
+    env: list(isVariable),
+    limits: isLimits,
+    graceMs: number,
+  },
+  { user: natural, readiness: isProbe, liveness: isProbe },
+);
+
+export const isReplicaId = object<ReplicaId>({ instance: text, rollout: natural, ordinal: natural }, {});
+export const isExit = object<Exit>(
+  { at: number },
+  { code: number, signal: text, outOfMemory: boolean, unknown: boolean },
+);
+const isReadiness = object<Readiness>({ ready: boolean, saw: text }, {});
+
+export const isObserved = object<Observed>(
+  {
+    instance: text,
+    rollout: natural,
+    ordinal: natural,
+    host: text,
+    state: oneOf('starting', 'running', 'backoff', 'stopping', 'exited'),
+    restarts: natural,
+    readiness: isReadiness,
+    enforced: list(text),
+    runtimeVersion: text,
+  },
+  {
+    address: object<{ readonly host: string; readonly port: number }>({ host: text, port: natural }, {}),
+    pid: natural,
+    startedAt: number,
+    lastExit: isExit,
+  },
+);

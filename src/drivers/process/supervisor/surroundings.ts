@@ -1,0 +1,24 @@
+import type { InstanceId } from '../../../domain/ids.ts';
+import type { Cgroups } from './cgroup-place.ts';
+import type { Journal } from './journal.ts';
+import type { Ports } from './ports.ts';
+
+/** The instants at which a test kills the supervisor. */
+export type CrashPoint = 'before-spawn' | 'after-spawn' | 'during-retire' | 'before-remove';
+
+/** What all replicas of one supervisor share. */
+export interface Surroundings {
+  readonly boot: string;
+  /** Names the data directory in marks and cgroups. */
+  readonly home: string;
+  readonly replicasDir: string;
+  readonly keyFile: string;
+  readonly ports: Ports;
+  readonly cgroups: Cgroups;
+  readonly journal: Journal;
+  readonly crashPoint: (point: CrashPoint) => void;
+  /** Something of this instance looks different now. */
+  readonly changed: (instance: InstanceId) => void;
+  /** Work that nobody waits for: what it throws is told, never lost. */
+  readonly watchOver: (work: Promise<void>) => void;
+}
