@@ -21,7 +21,7 @@ export interface Runtime {
    * what was expected.
    */
   recognise(content: PackageContent): Promise<string>;
-  /** Done once per build, in the build's directory, before it is sealed: virtual environments, converted WARs. */
+  /** Done once per build, in the build's directory, before it is sealed: virtual environments, converted WARs. Writes only through `run`. */
   prepare?(build: BuildContext): Promise<void>;
   launch(build: BuildContext): Promise<Launch>;
 }

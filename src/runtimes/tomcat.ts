@@ -5,7 +5,7 @@ import { readEntry } from './jar-file.ts';
 import { firstFile, isDirectory, isFile } from './package-content.ts';
 import type { Executable, Found } from './runtime.ts';
 
-/** Where `openstage runtime install Tomcat8` puts it. */
+/** Where `openstage runtime install Tomcat8` puts it, each version in a directory of its own. */
 export const installedTomcat = (dataDir: string): string => join(dataDir, 'runtimes', 'Tomcat8');
 
 /** A directory, CATALINA_HOME; Tomcat is started by java, not by its scripts. */
@@ -23,15 +23,31 @@ export const tomcat: Executable = {
   ],
   commands: [],
   async probe(path) {
-    const jar = join(path, 'lib', 'catalina.jar');
-    if (!(await isFile(jar)) || !(await isFile(join(path, 'bin', 'bootstrap.jar')))) return undefined;
-    const info = await readEntry(jar, 'catalina.jar', 'org/apache/catalina/util/ServerInfo.properties');
+    const home = await homeIn(path);
+    if (home === undefined) return undefined;
+    const info = await readEntry(
+      join(home, 'lib', 'catalina.jar'),
+      'catalina.jar',
+      'org/apache/catalina/util/ServerInfo.properties',
+    );
     const version = /^server\.number=(\d+\.\d+\.\d+)/m.exec(info ?? '')?.[1];
     return version !== undefined && isAtLeast(version, '8.5')
-      ? { path, version: `Tomcat ${version}` }
+      ? { path: home, version: `Tomcat ${version}` }
       : undefined;
   },
 };
+
+/** The directory itself, or the newest of the versions that were installed in it. */
+async function homeIn(path: string): Promise<string | undefined> {
+  if (await isHome(path)) return path;
+  if (!(await isDirectory(path))) return undefined;
+  const versions = (await readdir(path)).filter((name) => /^\d+(\.\d+)+$/.test(name));
+  const [newest] = versions.sort((one, other) => (isAtLeast(one, other) ? -1 : 1));
+  return newest !== undefined && (await isHome(join(path, newest))) ? join(path, newest) : undefined;
+}
+
+const isHome = async (path: string): Promise<boolean> =>
+  (await isFile(join(path, 'lib', 'catalina.jar'))) && (await isFile(join(path, 'bin', 'bootstrap.jar')));
 
 /** The tool that rewrites javax.servlet to jakarta.servlet: a .jar, brought by Tomcat 10 itself or by a package of the distribution. */
 export const migrationTool: Executable = {

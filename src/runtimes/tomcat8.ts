@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import type { Launch } from '../domain/launch.ts';
@@ -90,7 +89,6 @@ export const tomcat8: Runtime = {
           'install Tomcat8", which brings a Tomcat that serves the package as it is.',
       );
     }
-    await mkdir(convertedDir(build), { recursive: true });
     const classes = ['-cp', tool.path, 'org.apache.tomcat.jakartaee.MigrationCLI'];
     await build.run([javaOf(build).path, ...classes, source, converted(build)]);
   },
@@ -160,6 +158,5 @@ async function webApplication({ dir }: PackageContent): Promise<string> {
   return war === undefined ? root : join(root, war);
 }
 
-const convertedDir = (build: BuildContext): string => join(build.buildDir, 'converted');
 const converted = (build: BuildContext): string =>
-  join(convertedDir(build), build.form === 'war' ? 'ROOT.war' : 'ROOT');
+  join(build.buildDir, build.form === 'war' ? 'converted.war' : 'converted');
