@@ -179,6 +179,7 @@ export const rules = {
     'Stop applications, ingress and supervisor together with the platform',
     flag,
   ),
+  crashAt: rule('OPENSTAGE_CRASH_AT', '', 'Crash point at which the platform kills itself; for tests', optional),
   mavenUrl: rule(
     'OPENSTAGE_MAVEN_URL',
     '',
@@ -195,7 +196,7 @@ export const rules = {
 } as const;
 
 type Rules = typeof rules;
-type Name = keyof Rules;
+export type Name = keyof Rules;
 type Values = { readonly [K in Name]: ReturnType<Rules[K]['read']> };
 
 /** Where a runtime's executable is when it is not found by itself, by the name of its setting. */
@@ -207,7 +208,7 @@ export type Settings = Values & {
   readonly resources: Readonly<Record<string, string>>;
 };
 
-const names = Object.keys(rules).filter((name): name is Name => name in rules);
+export const names = Object.keys(rules).filter((name): name is Name => name in rules);
 
 const bareName = (name: Name) => rules[name].variable.replace(/^OPENSTAGE_/, '').toLowerCase();
 export const flagOf = (name: Name): string => `--${bareName(name).replaceAll('_', '-')}`;
@@ -249,11 +250,7 @@ function readResources(content: Source, file: string | undefined): Settings['res
 }
 
 /** Flag before variable before file before default. Throws a SettingError. */
-export function readSettings(
-  argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Settings {
-  const flags = readFlags(argv);
+export function readSettings(flags: ReadonlyMap<Name, string>, env: Readonly<Record<string, string | undefined>>): Settings {
   const file = optionalPath(flags.get('config') ?? env[rules.config.variable] ?? '');
   const content = readFile(file);
   const unknown = Object.keys(content).filter(
@@ -288,22 +285,4 @@ export function readSettings(
     runtimeOverrides: Object.fromEntries(overrides),
     resources: readResources(content, file),
   };
-}
-
-function readFlags(argv: readonly string[]): ReadonlyMap<Name, string> {
-  const flags = new Map<Name, string>();
-  for (let index = 0; index < argv.length; index++) {
-    const [word = '', inline] = (argv[index] ?? '').split(/=(.*)/s);
-    const name = names.find((known) => flagOf(known) === word);
-    if (!name)
-      throw new SettingError(
-        `There is no option ${argv[index]}; the options are ${names.map(flagOf).join(' ')}.`,
-      );
-    const isSwitch = rules[name].fallback === 'false';
-    const value = inline ?? (isSwitch ? 'true' : argv[++index]);
-    if (value === undefined)
-      throw new SettingError(`${word} needs a value, such as ${word} ${rules[name].fallback}.`);
-    flags.set(name, value);
-  }
-  return flags;
 }

@@ -1,0 +1,27 @@
+import { startPlatform, version, type Platform } from '../main.ts';
+import type { Settings } from '../settings.ts';
+
+/** Runs until SIGINT or SIGTERM. */
+export async function serve(settings: Settings): Promise<void> {
+  const platform = await startPlatform(settings);
+  console.log(banner(platform, settings));
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, resolve);
+  });
+  console.log(`\n${signal}: the platform stops${settings.ephemeral ? ', with all its applications' : '; applications and their ingress go on running'}.`);
+  await platform.stop();
+  if (!settings.ephemeral) console.log('Start it again to carry on, or stop everything with: npx openstage down');
+}
+
+function banner({ httpUrl, httpsHost, ingressUrl, data }: Platform, settings: Settings): string {
+  return [
+    `Openstage ${version} is ready.`,
+    `  API           ${httpUrl}  and  https://${httpsHost}  (reference: ${httpUrl}/openapi.json)`,
+    `  Applications  ${ingressUrl}  (each at http://<instance>.<application>.localhost:${ingressUrl.split(':').at(-1)}/)`,
+    `  Data          ${data.path}${settings.ephemeral ? '  (ephemeral: all stops together)' : ''}`,
+    `  Administrator admin, password in ${data.adminPasswordFile}`,
+    '',
+    'Next, in another shell:',
+    `  eval "$(npx openstage env${settings.dataDir.endsWith('/.openstage') ? '' : ` --data-dir ${settings.dataDir}`})"`,
+  ].join('\n');
+}

@@ -1,0 +1,194 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { pino, type Logger } from 'pino';
+import type { Services } from './actions/caller.ts';
+import { kinds } from './actions/kinds.ts';
+import { seedPlatform } from './actions/seed-platform.ts';
+import { createApi } from './api/server.ts';
+import { ArtifactStore } from './artifacts/artifact-store.ts';
+import { parseFetchAllow } from './artifacts/fetch-allow.ts';
+import { BuildStore } from './builds/build-store.ts';
+import { openDataDirectory, type DataDirectory } from './data-directory.ts';
+import type { DriverName, Resource } from './domain/resource.ts';
+import { openProcessDriver } from './drivers/process/driver.ts';
+import { hashPassword } from './iam/passwords.ts';
+import { openIngress } from './ingress/ingress.ts';
+import { systemClock } from './jobs/clock.ts';
+import { crashAt } from './jobs/crash-points.ts';
+import { createEngine } from './jobs/engine.ts';
+import { randomJobIds } from './jobs/open-job.ts';
+import { runtimes } from './runtimes/all.ts';
+import { createLocator, type Locator } from './runtimes/locate.ts';
+import type { Settings } from './settings.ts';
+import { openStore } from './store/open.ts';
+import type { Parts } from './tasks/parts.ts';
+import { RoutePublisher } from './tasks/publish-routes.ts';
+import { Collector } from './watch/collector.ts';
+import { Watcher } from './watch/watcher.ts';
+
+export interface Platform {
+  readonly httpUrl: string;
+  readonly httpsHost: string;
+  readonly ingressUrl: string;
+  readonly data: DataDirectory;
+  /** Applications go on running, unless the platform is ephemeral. */
+  stop(): Promise<void>;
+}
+
+export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+
+/** Puts the parts together; the only place that knows them all. Throws, in a sentence, where it cannot start. */
+export async function startPlatform(settings: Settings, log: Logger = openLog(settings)): Promise<Platform> {
+  const data = await openDataDirectory(settings.dataDir, settings.keyFile);
+  const isRoot = process.getuid?.() === 0;
+  const { databaseUrl } = settings;
+  const store = await openStore({ dataDir: data.path, log, ...(databaseUrl !== undefined && { url: databaseUrl }) });
+  await seedPlatform(store, {
+    region: settings.region,
+    host: data.host,
+    adminPasswordHash: () => hashPassword(data.adminPassword),
+    now: Date.now(),
+    newId: randomUUID,
+  });
+  const node = process.execPath;
+  const driver = await openProcessDriver({ dataDir: data.path, keyFile: data.keyFile, ports: settings.appPorts, host: data.host.id, node, log });
+  const ingress = await openIngress({ dataDir: data.path, bind: settings.bind, port: settings.ingressPort, node, log });
+  const routes = new RoutePublisher(store, ingress);
+  const artifacts = new ArtifactStore(data.path);
+  const builds = new BuildStore(data.path);
+  await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers()]);
+  const locator = createLocator({
+    overrides: settings.runtimeOverrides,
+    path: process.env['PATH'] ?? '',
+    dataDir: data.path,
+    areAppsOtherUsers: isRoot,
+  });
+
+  const parts: Parts = {
+    store,
+    driver: () => driver,
+    ingress,
+    routes,
+    artifacts,
+    builds,
+    fetchAllow: parseFetchAllow(settings.fetchAllow),
+    locator,
+    ...(isRoot && { buildUser: settings.appUsers.low }),
+    now: Date.now,
+    limits: {
+      readinessTimeoutMs: settings.readinessTimeout,
+      stopGraceMs: settings.stopGrace,
+      drainTimeoutMs: settings.drainTimeout,
+      maxPackageBytes: settings.maxPackageMiB * 1024 ** 2,
+      keepReleases: settings.keepReleases,
+    },
+  };
+  const engine = createEngine<Parts>({
+    store,
+    clock: systemClock,
+    node: data.host.id,
+    run: randomUUID(),
+    kinds,
+    parts,
+    log,
+    limits: { forwardMs: settings.jobDeadline, undoMs: settings.undoDeadline },
+    crashPoint: crashAt(settings.crashAt),
+  });
+  const services: Services = {
+    store,
+    key: data.key,
+    now: Date.now,
+    newId: randomUUID,
+    newNonce: () => randomBytes(12),
+    wake: () => engine.wake(),
+    jobIds: randomJobIds,
+    driverOf: (resource) => driverOf(settings, resource),
+    // The first user of the range is the one that builds.
+    ...(isRoot && { appUsers: { low: settings.appUsers.low + 1, high: settings.appUsers.high } }),
+  };
+  const watcher = new Watcher({ services, driver, routes, log });
+  const collector = new Collector({ store, artifacts, builds, now: Date.now, keepHistoryMs: settings.keepHistory, log });
+  const api = await createApi({
+    services,
+    artifacts,
+    runtimes: () => describeRuntimes(locator),
+    notReady: async () => undefined,
+    bind: settings.bind,
+    httpPort: settings.httpPort,
+    httpsPort: settings.httpsPort,
+    tls: data.tls,
+    ingressPort: () => ingress.address().port,
+    region: settings.region,
+    version,
+    maxPackageBytes: parts.limits.maxPackageBytes,
+    log,
+  });
+  await routes.publish();
+  engine.start();
+  watcher.start();
+  collector.start();
+  const listening = await api.listen();
+
+  const addresses = {
+    httpUrl: `http://${settings.bind}:${listening.httpPort}`,
+    httpsHost: `${settings.bind}:${listening.httpsPort}`,
+    ingressUrl: `http://${settings.bind}:${ingress.address().port}`,
+  };
+  data.writeAddresses({ ...addresses, pid: process.pid, region: settings.region });
+
+  return {
+    ...addresses,
+    data,
+    async stop() {
+      await api.close();
+      await watcher.stop();
+      await collector.stop();
+      await engine.stop();
+      if (settings.ephemeral) {
+        await driver.shutdown({ applications: 'stop' });
+        await ingress.shutdown();
+      }
+      driver.close();
+      ingress.close();
+      await store.close();
+      data.release();
+    },
+  };
+}
+
+/** Ends supervisor, applications and ingress of a data directory whose platform does not run. */
+export async function stopLeftRunning(settings: Settings, log: Logger = openLog(settings)): Promise<void> {
+  const data = await openDataDirectory(settings.dataDir, settings.keyFile);
+  const node = process.execPath;
+  const driver = await openProcessDriver({ dataDir: data.path, keyFile: data.keyFile, ports: settings.appPorts, host: data.host.id, node, log });
+  await driver.shutdown({ applications: 'stop' });
+  driver.close();
+  const ingress = await openIngress({ dataDir: data.path, bind: settings.bind, port: settings.ingressPort, node, log });
+  await ingress.shutdown();
+  ingress.close();
+  data.release();
+}
+
+function driverOf({ resources }: Settings, { type, id }: Pick<Resource, 'type' | 'id'>): DriverName {
+  // Until a container driver exists, every type that runs something stands in on processes.
+  const named = resources[`${type}/${id}`] ?? resources[type] ?? 'process';
+  if (named !== 'process') throw new Error(`The settings name the driver "${named}" for ${type} ${id}; there is "process".`);
+  return named;
+}
+
+async function describeRuntimes(locator: Locator) {
+  return Promise.all(
+    runtimes.map(async (runtime) => ({
+      typeName: runtime.name,
+      displayName: runtime.displayName,
+      containerDefaultPort: runtime.defaultPort,
+      typeDesc: await locator.describe(runtime),
+    })),
+  );
+}
+
+/** One event per line, in the data directory's log; the terminal is for people. */
+export function openLog({ dataDir, logLevel }: Settings): Logger {
+  const destination = pino.destination({ dest: `${dataDir}/logs/platform.log`, mkdir: true, sync: false, mode: 0o600 });
+  return pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: pino.stdSerializers.err } }, destination);
+}

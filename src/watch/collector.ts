@@ -1,0 +1,97 @@
+import { stat } from 'node:fs/promises';
+import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { BuildStore } from '../builds/build-store.ts';
+import { deleteUnnamedArtifact, listNamedBuilds, listUnnamedArtifacts } from '../store/artifacts.ts';
+import { deleteEmptiedComponents } from '../store/components.ts';
+import { deleteInstancesGoneBefore } from '../store/instances.ts';
+import { forgetJobs, listForgettable } from '../store/jobs.ts';
+import type { Store } from '../store/open.ts';
+import { deleteTokensExpiredBefore } from '../store/tokens.ts';
+
+export interface CollectSettings {
+  readonly store: Store;
+  readonly artifacts: ArtifactStore;
+  readonly builds: BuildStore;
+  readonly now: () => number;
+  /** How long ended jobs and deleted instances stay readable. */
+  readonly keepHistoryMs: number;
+  readonly log: { readonly info: (fields: object, message: string) => void; readonly warn: (fields: object, message: string) => void };
+}
+
+const EVERY_MS = 60_000;
+/** What nothing names yet may be on its way into a release. */
+const UNNAMED_MOST_MS = 60 * 60_000;
+const BATCH = 200;
+
+/** Removes what nobody can ask for any more. What a kept release names stays. */
+export class Collector {
+  readonly #settings: CollectSettings;
+  #timer: NodeJS.Timeout | undefined;
+  #collecting: Promise<void> = Promise.resolve();
+
+  constructor(settings: CollectSettings) {
+    this.#settings = settings;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#collectInTurn(), EVERY_MS);
+    this.#collectInTurn();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#collecting;
+  }
+
+  #collectInTurn(): void {
+    this.#collecting = this.#collecting.then(async () => {
+      try {
+        await this.collect();
+      } catch (error) {
+        this.#settings.log.warn({ error }, 'a collection did not work; it is repeated');
+      }
+    });
+  }
+
+  async collect(): Promise<void> {
+    const { store, now, keepHistoryMs } = this.#settings;
+    const before = now() - keepHistoryMs;
+    const jobs = await listForgettable(store.read, before, BATCH);
+    await store.write(async (tx) => {
+      await forgetJobs(tx, jobs);
+      await deleteInstancesGoneBefore(tx, before, BATCH);
+      await deleteEmptiedComponents(tx);
+      await deleteTokensExpiredBefore(tx, now());
+    });
+    await this.#collectArtifacts();
+    await this.#collectBuilds();
+  }
+
+  async #collectArtifacts(): Promise<void> {
+    const { store, artifacts, now, log } = this.#settings;
+    const unusedSince = now() - UNNAMED_MOST_MS;
+    for (const { digest } of await listUnnamedArtifacts(store.read, unusedSince, BATCH)) {
+      // The row goes first: whoever needs the bytes from now on fetches them again.
+      if (!(await store.write((tx) => deleteUnnamedArtifact(tx, digest, unusedSince)))) continue;
+      await artifacts.remove(digest);
+      log.info({ digest }, 'an artifact that no release names was removed');
+    }
+  }
+
+  async #collectBuilds(): Promise<void> {
+    const { store, builds, now, log } = this.#settings;
+    const built = await builds.list();
+    if (built.length === 0) return;
+    const named = await listNamedBuilds(store.read);
+    for (const key of built.filter((each) => !named.has(each))) {
+      if (now() - (await usedTime(builds.dir(key))) < UNNAMED_MOST_MS) continue;
+      await builds.remove(key);
+      log.info({ build: key }, 'a build that no release names was removed');
+    }
+  }
+}
+
+/** A build is touched whenever a release takes it. */
+async function usedTime(dir: string): Promise<number> {
+  return (await stat(dir)).mtimeMs;
+}

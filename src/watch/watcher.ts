@@ -1,0 +1,181 @@
+import type { Services } from '../actions/caller.ts';
+import { repairInstance } from '../actions/repair-instance.ts';
+import type { InstanceId } from '../domain/ids.ts';
+import type { Observed } from '../domain/rollout.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { findInstanceEvenDeleted, updateInstance, type Instance } from '../store/instances.ts';
+import { listAllInstances } from '../store/instance-lists.ts';
+import { listReplicas } from '../store/replicas.ts';
+import { listUnretiredRollouts } from '../store/rollouts.ts';
+import { recordObserved } from '../tasks/observe-instance.ts';
+import type { RoutePublisher } from '../tasks/publish-routes.ts';
+import { deviates } from './deviation.ts';
+
+export interface WatchLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface WatchSettings {
+  readonly services: Services;
+  readonly driver: Driver;
+  readonly routes: RoutePublisher;
+  readonly log: WatchLog;
+}
+
+/** A hint may be lost; then this look finds what it told. */
+const LOOK_EVERY_MS = 2_000;
+const PAGE = 200;
+
+/**
+ * Brings what was observed into the store, tells the ingress when it matters, and opens repairs where what runs
+ * deviates from what should. It changes nothing on a target by itself.
+ */
+export class Watcher {
+  readonly #settings: WatchSettings;
+  readonly #stop = new AbortController();
+  #looking: Promise<void> = Promise.resolve();
+  #isUnreachable = false;
+
+  constructor(settings: WatchSettings) {
+    this.#settings = settings;
+  }
+
+  start(): void {
+    void this.#follow();
+    void this.#lookAgainAndAgain();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#looking;
+  }
+
+  async #follow(): Promise<void> {
+    const { driver, log } = this.#settings;
+    while (!this.#stop.signal.aborted) {
+      try {
+        for await (const instance of driver.watch(this.#stop.signal)) await this.#inTurn(() => this.#lookAt(instance));
+      } catch (error) {
+        if (!this.#stop.signal.aborted) log.warn({ error }, 'hints of the driver are lost for now; looking goes on');
+      }
+      await pause(LOOK_EVERY_MS, this.#stop.signal);
+    }
+  }
+
+  async #lookAgainAndAgain(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#inTurn(() => this.lookAtAll());
+      await pause(LOOK_EVERY_MS, this.#stop.signal);
+    }
+  }
+
+  /** One look after the other, so that an older one never overwrites a newer. */
+  #inTurn(look: () => Promise<void>): Promise<void> {
+    this.#looking = this.#looking.then(async () => {
+      if (this.#stop.signal.aborted) return;
+      try {
+        await look();
+      } catch (error) {
+        this.#settings.log.warn({ error }, 'a look at what runs did not work; it is repeated');
+      }
+    });
+    return this.#looking;
+  }
+
+  async lookAtAll(): Promise<void> {
+    const { services, driver } = this.#settings;
+    const seen = await this.#observeAll(driver);
+    if (!seen) return;
+    const bySeen = Map.groupBy(seen, ({ instance }) => instance);
+    let isChanged = false;
+    for await (const instance of this.#instances()) {
+      isChanged = (await this.#take(instance, bySeen.get(instance.id) ?? [])) || isChanged;
+      bySeen.delete(instance.id);
+    }
+    for (const [id, left] of bySeen) {
+      const instance = await findInstanceEvenDeleted(services.store.read, id);
+      if (instance) await this.#repairIfNeeded(instance, left);
+      else this.#settings.log.warn({ instance: id }, 'replicas run here of an instance that the store does not know; they are left alone');
+    }
+    if (isChanged) await this.#settings.routes.publish();
+  }
+
+  async #observeAll(driver: Driver): Promise<readonly Observed[] | undefined> {
+    try {
+      const seen = await driver.observe();
+      this.#isUnreachable = false;
+      return seen;
+    } catch (error) {
+      if (!this.#isUnreachable) this.#settings.log.warn({ error, driver: driver.name }, 'the driver cannot be reached');
+      this.#isUnreachable = true;
+      await this.#markUnobservable();
+      return undefined;
+    }
+  }
+
+  /** What is not seen is not known; routes stay as they are, since applications outlive those who watch them. */
+  async #markUnobservable(): Promise<void> {
+    const { store } = this.#settings.services;
+    for await (const instance of this.#instances()) {
+      if (!instance.health.observable) continue;
+      await store.write((tx) => updateInstance(tx, instance.id, { health: { ...instance.health, observable: false } }));
+    }
+  }
+
+  async *#instances(): AsyncGenerator<Instance> {
+    const { read } = this.#settings.services.store;
+    for (let page = await listAllInstances(read, PAGE); page.length > 0; ) {
+      yield* page;
+      page = await listAllInstances(read, PAGE, page.at(-1)?.id);
+    }
+  }
+
+  async #lookAt(id: InstanceId): Promise<void> {
+    const { services, driver, routes } = this.#settings;
+    const instance = await findInstanceEvenDeleted(services.store.read, id);
+    if (!instance || instance.deleteTime !== undefined) return;
+    if (await this.#take(instance, await driver.observe(id))) await routes.publish();
+  }
+
+  /** True where what the ingress should know has changed. */
+  async #take(instance: Instance, seen: readonly Observed[]): Promise<boolean> {
+    const { store, now } = this.#settings.services;
+    const known = await listReplicas(store.read, instance.id);
+    const isNews = !isSame(known, seen) || !instance.health.observable;
+    if (isNews) {
+      await store.write(async (tx) => {
+        const fresh = await findInstanceEvenDeleted(tx, instance.id);
+        if (fresh && fresh.deleteTime === undefined) await recordObserved(tx, fresh, seen, now());
+      });
+    }
+    await this.#repairIfNeeded(instance, seen);
+    return isNews;
+  }
+
+  async #repairIfNeeded(instance: Instance, seen: readonly Observed[]): Promise<void> {
+    if (instance.activity !== undefined) return;
+    const { services, log } = this.#settings;
+    const unretired = await listUnretiredRollouts(services.store.read, instance.id);
+    const deviation = deviates(instance, seen, unretired.map(({ number }) => number));
+    if (deviation === undefined) return;
+    if (await repairInstance(services, instance)) log.info({ instance: instance.id, deviation }, 'a repair begins');
+  }
+}
+
+function isSame(known: readonly Observed[], seen: readonly Observed[]): boolean {
+  const sorted = seen.toSorted((one, other) => one.rollout - other.rollout || one.ordinal - other.ordinal);
+  return JSON.stringify(known) === JSON.stringify(sorted);
+}
+
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      stop.removeEventListener('abort', done);
+      resolve();
+    }
+    stop.addEventListener('abort', done);
+  });
+}
