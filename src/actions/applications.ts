@@ -28,7 +28,10 @@ export interface ApplicationRequest {
 const DEFAULT_ENTERPRISE_PROJECT = '0';
 
 const unknown = (id: ApplicationId) =>
-  new Problem('applicationUnknown', `Application ${id} does not exist in this project; list the applications to see those that do.`);
+  new Problem(
+    'applicationUnknown',
+    `Application ${id} does not exist in this project; list the applications to see those that do.`,
+  );
 
 export async function applicationOf(db: Db, caller: Caller, id: ApplicationId): Promise<Application> {
   const found = await findApplication(db, caller.project, id);
@@ -36,7 +39,11 @@ export async function applicationOf(db: Db, caller: Caller, id: ApplicationId): 
   return found;
 }
 
-export function createApplication(services: Services, caller: Caller, request: ApplicationRequest): Promise<Application> {
+export function createApplication(
+  services: Services,
+  caller: Caller,
+  request: ApplicationRequest,
+): Promise<Application> {
   return named(request.name, () =>
     services.store.write(async (tx) => {
       const id = applicationId(services.newId());
@@ -70,12 +77,19 @@ export function changeApplication(
   );
 }
 
-export async function removeApplication(services: Services, caller: Caller, id: ApplicationId): Promise<void> {
+export async function removeApplication(
+  services: Services,
+  caller: Caller,
+  id: ApplicationId,
+): Promise<void> {
   await services.store.write(async (tx) => {
     await locked(tx, caller, id);
     const components = await countLiveComponents(tx, id);
     if (components > 0) {
-      throw new Problem('invalid', `Application ${id} has components (${components}) and cannot be deleted; delete them first.`);
+      throw new Problem(
+        'invalid',
+        `Application ${id} has components (${components}) and cannot be deleted; delete them first.`,
+      );
     }
     await deleteApplication(tx, id);
   });
@@ -97,7 +111,10 @@ export async function setApplicationConfiguration(
         `environment_id ${environment} does not exist in this project; list the environments to see those that do.`,
       );
     }
-    const env = variables.map(({ name, value }) => ({ name, value: seal(services.key, value, services.newNonce()) }));
+    const env = variables.map(({ name, value }) => ({
+      name,
+      value: seal(services.key, value, services.newNonce()),
+    }));
     await upsertApplicationConfiguration(tx, { application: id, environment, project: caller.project, env });
   });
 }

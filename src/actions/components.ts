@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Problem } from '../domain/errors.ts';
-import { componentId, type ApplicationId, type ComponentId } from '../domain/ids.ts';
+import { componentId, type ApplicationId, type ComponentId, type InstanceId } from '../domain/ids.ts';
 import { lockApplication } from '../store/applications.ts';
 import {
   deleteComponent,
@@ -10,15 +10,16 @@ import {
   markComponentDeleting,
   updateComponent,
   type Component,
+  type ComponentSource,
 } from '../store/components.ts';
 import { UniqueViolation } from '../store/faults.ts';
 import { listInstancesOfComponents } from '../store/instance-lists.ts';
-import type { Instance } from '../store/instances.ts';
-import type { Db } from '../store/open.ts';
+import { lockInstance } from '../store/instances.ts';
+import type { Db, Tx } from '../store/open.ts';
 import { unique } from '../store/tables.ts';
 import { applicationOf } from './applications.ts';
 import type { Caller, Services } from './caller.ts';
-import { deleteInstance } from './delete-instance.ts';
+import { openDeletion } from './delete-instance.ts';
 
 export interface ComponentRequest {
   readonly name: string;
@@ -26,8 +27,8 @@ export interface ComponentRequest {
   readonly category: string;
   readonly subCategory?: string;
   readonly description?: string;
-  readonly source?: Component['source'];
-  readonly build?: Component['build'];
+  readonly source?: ComponentSource;
+  readonly build?: Readonly<Record<string, unknown>>;
 }
 
 export interface ComponentScope {
@@ -35,11 +36,11 @@ export interface ComponentScope {
   readonly component: ComponentId;
 }
 
-/** How often a forced deletion looks again for instances that were made meanwhile. */
-const MOST_SWEEPS = 10;
-
 const unknown = ({ application, component }: ComponentScope) =>
-  new Problem('componentUnknown', `Component ${component} does not exist in application ${application}; list its components to see those that do.`);
+  new Problem(
+    'componentUnknown',
+    `Component ${component} does not exist in application ${application}; list its components to see those that do.`,
+  );
 
 export async function componentOf(db: Db, caller: Caller, scope: ComponentScope): Promise<Component> {
   await applicationOf(db, caller, scope.application);
@@ -57,7 +58,10 @@ export function createComponent(
   runtimes: readonly string[],
 ): Promise<Component> {
   if (!runtimes.includes(request.runtime)) {
-    throw new Problem('runtimeUnknown', `runtime "${request.runtime}" is not supported; expected one of ${runtimes.join(', ')}.`);
+    throw new Problem(
+      'runtimeUnknown',
+      `runtime "${request.runtime}" is not supported; expected one of ${runtimes.join(', ')}.`,
+    );
   }
   return named(request.name, () =>
     services.store.write(async (tx) => {
@@ -88,7 +92,10 @@ export function changeComponent(
     services.store.write(async (tx) => {
       const component = await componentOf(tx, caller, scope);
       if (component.isDeleting) {
-        throw new Problem('invalid', `Component ${component.id} is being deleted and cannot be changed; create another one.`);
+        throw new Problem(
+          'invalid',
+          `Component ${component.id} is being deleted and cannot be changed; create another one.`,
+        );
       }
       await updateComponent(tx, component.id, { ...request, updateTime: services.now() });
       return componentOf(tx, caller, scope);
@@ -96,45 +103,37 @@ export function changeComponent(
   );
 }
 
-/** Without instances it is gone at once. With instances it needs `force`, which deletes them too. */
+/** Without instances it is gone at once. With instances it needs `force`, which opens the jobs that delete them too. */
 export async function removeComponent(
   services: Services,
   caller: Caller,
   scope: ComponentScope,
   options: { readonly force: boolean },
 ): Promise<void> {
-  for (let sweep = 0; sweep < MOST_SWEEPS; sweep += 1) {
-    const left = await services.store.write(async (tx) => {
-      await applicationOf(tx, caller, scope.application);
-      if (!(await lockComponent(tx, caller.project, scope.application, scope.component))) throw unknown(scope);
-      const instances =
-        (await listInstancesOfComponents(tx, caller.project, [scope.component])).get(scope.component) ?? [];
-      if (instances.length > 0 && !options.force) {
-        throw new Problem(
-          'componentHasInstances',
-          `Component ${scope.component} has instances (${instances.length}); delete them first, or send force=true to delete them too.`,
-        );
-      }
-      const untouched = instances.filter((instance) => instance.activity !== 'deleting');
-      if (instances.length === 0) await deleteComponent(tx, scope.component);
-      // Only once every instance has a durable job that removes it; the row goes with the last of them.
-      else if (untouched.length === 0) await markComponentDeleting(tx, scope.component, services.now());
-      return untouched;
-    });
-    if (left.length === 0) return;
-    for (const instance of left) await removeInstance(services, caller, scope, instance);
-  }
-  throw new Problem('unavailable', `Instances are being added to component ${scope.component} while it is deleted; repeat the request.`);
+  await services.store.write(async (tx) => {
+    await applicationOf(tx, caller, scope.application);
+    if (!(await lockComponent(tx, caller.project, scope.application, scope.component))) throw unknown(scope);
+    const byComponent = await listInstancesOfComponents(tx, caller.project, [scope.component]);
+    const instances = byComponent.get(scope.component) ?? [];
+    if (instances.length === 0) return deleteComponent(tx, scope.component);
+    if (!options.force) {
+      throw new Problem(
+        'componentHasInstances',
+        `Component ${scope.component} has instances (${instances.length}); delete them first, or send force=true to delete them too.`,
+      );
+    }
+    for (const { id } of instances) await removeInstance(services, tx, caller, id);
+    await markComponentDeleting(tx, scope.component, services.now());
+  });
+  services.wake();
 }
 
-async function removeInstance(services: Services, caller: Caller, scope: ComponentScope, { id }: Instance): Promise<void> {
-  // One request deletes many: each gets a hash of its own, or the second would be taken for a repetition of the first.
+async function removeInstance(services: Services, tx: Tx, caller: Caller, id: InstanceId): Promise<void> {
+  const instance = await lockInstance(tx, id, { project: caller.project });
+  if (!instance || instance.activity === 'deleting') return;
+  // One request deletes many: each job gets a hash of its own, or the second would pass for a repetition of the first.
   const requestHash = createHash('sha256').update(`${caller.requestHash} ${id}`).digest('hex');
-  try {
-    await deleteInstance(services, { ...caller, requestHash }, { ...scope, instance: id }, { force: true });
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'instanceUnknown') throw error;
-  }
+  await openDeletion(services, tx, { ...caller, requestHash }, instance, { force: true });
 }
 
 async function named<T>(name: string, work: () => Promise<T>): Promise<T> {

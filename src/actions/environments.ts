@@ -35,7 +35,10 @@ export interface ResourcesRequest {
 }
 
 const unknown = (id: EnvironmentId) =>
-  new Problem('environmentUnknown', `Environment ${id} does not exist in this project; list the environments to see those that do.`);
+  new Problem(
+    'environmentUnknown',
+    `Environment ${id} does not exist in this project; list the environments to see those that do.`,
+  );
 
 export async function environmentOf(db: Db, caller: Caller, id: EnvironmentId): Promise<Environment> {
   const found = await findEnvironment(db, caller.project, id);
@@ -43,7 +46,11 @@ export async function environmentOf(db: Db, caller: Caller, id: EnvironmentId): 
   return found;
 }
 
-export function createEnvironment(services: Services, caller: Caller, request: EnvironmentRequest): Promise<Environment> {
+export function createEnvironment(
+  services: Services,
+  caller: Caller,
+  request: EnvironmentRequest,
+): Promise<Environment> {
   const baseResources = distinct(request.baseResources.map(checkedBase));
   const optionalResources = distinct(request.optionalResources).filter((one) => !isIn(one, baseResources));
   assertBase(baseResources);
@@ -87,12 +94,19 @@ export function changeEnvironment(
   );
 }
 
-export async function removeEnvironment(services: Services, caller: Caller, id: EnvironmentId): Promise<void> {
+export async function removeEnvironment(
+  services: Services,
+  caller: Caller,
+  id: EnvironmentId,
+): Promise<void> {
   await services.store.write(async (tx) => {
     if (!(await lockEnvironment(tx, caller.project, id))) throw unknown(id);
     const instances = await countInstances(tx, { project: caller.project, environment: id });
     if (instances > 0) {
-      throw new Problem('invalid', `Environment ${id} has instances (${instances}) and cannot be deleted; delete them first.`);
+      throw new Problem(
+        'invalid',
+        `Environment ${id} has instances (${instances}) and cannot be deleted; delete them first.`,
+      );
     }
     await deleteEnvironment(tx, id);
   });
@@ -109,8 +123,14 @@ export function changeEnvironmentResources(
     const environment = await lockEnvironment(tx, caller.project, id);
     if (!environment) throw unknown(id);
     const stays = (one: Resource) => !isIn(one, request.remove);
-    const baseResources = distinct([...environment.baseResources.filter(stays), ...request.addBase.map(checkedBase)]);
-    const optionalResources = distinct([...environment.optionalResources.filter(stays), ...request.addOptional]);
+    const baseResources = distinct([
+      ...environment.baseResources.filter(stays),
+      ...request.addBase.map(checkedBase),
+    ]);
+    const optionalResources = distinct([
+      ...environment.optionalResources.filter(stays),
+      ...request.addOptional,
+    ]);
     assertBase(baseResources);
     await replaceEnvironmentResources(tx, {
       id,
@@ -133,12 +153,18 @@ function distinct(resources: readonly Resource[]): readonly Resource[] {
 
 function checkedBase(resource: Resource): Resource {
   if (isBaseType(resource.type)) return resource;
-  throw new Problem('invalid', `Base resource ${resource.id} has type "${resource.type}"; expected cce, cci, ecs or as.`);
+  throw new Problem(
+    'invalid',
+    `Base resource ${resource.id} has type "${resource.type}"; expected cce, cci, ecs or as.`,
+  );
 }
 
 function assertBase(resources: readonly Resource[]): void {
   if (resources.length > 0) return;
-  throw new Problem('noBaseResource', 'The environment would have no base resource; give at least one of type cce, cci, ecs or as.');
+  throw new Problem(
+    'noBaseResource',
+    'The environment would have no base resource; give at least one of type cce, cci, ecs or as.',
+  );
 }
 
 async function named<T>(name: string, work: () => Promise<T>): Promise<T> {

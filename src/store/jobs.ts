@@ -120,6 +120,13 @@ export async function findJob(db: Db, id: JobId): Promise<StoredJob | undefined>
   return row && toJob(row);
 }
 
+/** By id, for a page of instances. */
+export async function listJobs(db: Db, ids: readonly JobId[]): Promise<ReadonlyMap<JobId, StoredJob>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute();
+  return new Map(rows.map((row) => [jobId(row.id), toJob(row)]));
+}
+
 /** The job that makes other requests for this instance wait. There is at most one. */
 export async function findOpenUserJob(db: Db, instance: InstanceId): Promise<StoredJob | undefined> {
   const row = await db

@@ -1,0 +1,47 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Services } from '../actions/caller.ts';
+import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { Authenticator } from '../iam/authenticate.ts';
+import type { SignIn } from '../iam/sign-in.ts';
+import type { Tls } from './listeners.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is read as it comes, for as long as it comes. */
+    isStreamed?: boolean;
+  }
+}
+
+/** A runtime as `GET metadata/runtimes` tells it; where it is not installed its description says what to install. */
+export interface RuntimeInfo {
+  readonly typeName: string;
+  readonly displayName: string;
+  readonly containerDefaultPort: number;
+  readonly typeDesc: string;
+}
+
+/** What main.ts gives the API. */
+export interface ApiSettings {
+  readonly services: Services;
+  readonly artifacts: Pick<ArtifactStore, 'put' | 'open'>;
+  readonly runtimes: () => Promise<readonly RuntimeInfo[]>;
+  /** A sentence on what is not ready; undefined when all is. */
+  readonly notReady: () => Promise<string | undefined>;
+  readonly bind: string;
+  /** 0 takes a free one. */
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly tls: Tls;
+  /** Asked at each answer, since a port of 0 is known only later. */
+  readonly ingressPort: () => number;
+  readonly region: string;
+  readonly version: string;
+  readonly maxPackageBytes: number;
+  readonly log: FastifyBaseLogger;
+}
+
+/** What routes get: the settings and what the API made of them. */
+export interface Parts extends ApiSettings {
+  readonly authenticator: Authenticator;
+  readonly signIn: SignIn;
+}

@@ -1,0 +1,202 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { Problem } from '../domain/errors.ts';
+import { Attempts } from '../iam/attempts.ts';
+import { Authenticator } from '../iam/authenticate.ts';
+import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
+import { MAX_BODY_BYTES, parseBody } from './body.ts';
+import { errorBody, RETRY_AFTER_S, wireOf } from './errors.ts';
+import { healthRoutes } from './health.ts';
+import { identityRoutes } from './identity/routes.ts';
+import { drain, limitBodyTime, listen, makeListener, newRequestId, track } from './listeners.ts';
+import { addOpenApi } from './openapi.ts';
+import { packageRoutes } from './packages.ts';
+import type { ApiSettings, Parts } from './parts.ts';
+import { v2Routes } from './v2/routes.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** Addresses name five ids at most; longer ones are mistakes. */
+const MAX_URL_BYTES = 8 * 1024;
+const MAX_PARAM_BYTES = 1024;
+/** For JSON bodies, which are at most MAX_BODY_BYTES. */
+const BODY_MS = 15_000;
+
+export interface Api {
+  readonly app: FastifyInstance;
+  /** Takes requests on both ports and tells which they are. */
+  listen(): Promise<{ readonly httpPort: number; readonly httpsPort: number }>;
+  /** Refuses new requests with 503, lets those under way end, and closes both ports. */
+  close(): Promise<void>;
+}
+
+/** One application behind two listeners. */
+export async function createApi(settings: ApiSettings): Promise<Api> {
+  const { services, bind, log } = settings;
+  const parts: Parts = {
+    ...settings,
+    authenticator: new Authenticator(services),
+    signIn: new SignIn(services, new Attempts(() => performance.now())),
+  };
+  let isStopping = false;
+
+  const app = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    genReqId: newRequestId,
+    bodyLimit: MAX_BODY_BYTES,
+    requestIdHeader: false,
+    return503OnClosing: false,
+    routerOptions: {
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      maxParamLength: MAX_PARAM_BYTES,
+    },
+    frameworkErrors: (error, request, reply) => {
+      answerError(error, request, reply);
+    },
+  });
+
+  app.setValidatorCompiler(validatorCompiler);
+  // Handlers' answers are typed by their schemas, and tests hold them to these; a second filter would hide mistakes.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((request, reply) => {
+    const what = `${request.method} ${request.url.slice(0, 200).replace(/\?.*/s, '')}`;
+    answerError(
+      new Problem(
+        'routeUnknown',
+        `The API does not exist or has not been published in the environment: ${what}.`,
+      ),
+      request,
+      reply,
+    );
+  });
+  takeJson(app);
+
+  app.addHook('onRequest', async (request, reply) => {
+    // Set on the raw answer, which keeps the spelling that scripts look for.
+    reply.raw.setHeader('X-Request-Id', request.id);
+    if (isStopping) {
+      reply.raw.setHeader('Connection', 'close');
+      throw new Problem('unavailable', 'The platform is stopping; repeat the request in a moment.');
+    }
+    checkHead(request);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, id } = request;
+    const url = request.url.replace(/\?.*/s, '');
+    log.info(
+      { request: id, method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'answered',
+    );
+  });
+
+  await addOpenApi(app, settings.version);
+  await app.register(healthRoutes(parts));
+  await app.register(identityRoutes(parts));
+  await app.register(v2Routes(parts));
+  await app.register(packageRoutes(parts));
+  await app.ready();
+
+  const handler: Parameters<typeof makeListener>[0] = (request, response) => {
+    track(request, response);
+    app.routing(request, response);
+  };
+  const http = makeListener(handler);
+  const https = makeListener(handler, settings.tls);
+  return {
+    app,
+    async listen() {
+      const [plain, secure] = await Promise.all([
+        listen(http, settings.httpPort, bind),
+        listen(https, settings.httpsPort, bind),
+      ]);
+      return { httpPort: plain.port, httpsPort: secure.port };
+    },
+    async close() {
+      isStopping = true;
+      await Promise.all([drain(http), drain(https)]);
+      await app.close();
+    },
+  };
+}
+
+/** JSON whatever the label of its charset; a body without a type is taken as JSON too. */
+function takeJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addHook('preParsing', async (request) => {
+    if (request.routeOptions.config.isStreamed !== true) limitBodyTime(request.raw, BODY_MS);
+  });
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
+    const type = request.headers['content-type'] ?? '';
+    if (bytes.length > 0 && type !== '' && !/^\s*application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(type)) {
+      throw new Problem(
+        'malformedRequest',
+        `Content-Type "${type.slice(0, 60)}" is not taken; expected application/json.`,
+      );
+    }
+    return parseBody(bytes);
+  });
+}
+
+function checkHead(request: FastifyRequest): void {
+  if (request.url.length > MAX_URL_BYTES) {
+    throw new Problem(
+      'uriTooLong',
+      `The address is ${request.url.length} bytes long; expected at most ${MAX_URL_BYTES}.`,
+    );
+  }
+  if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
+    throw new Problem('malformedRequest', 'The header Host is missing; HTTP/1.1 asks for it.');
+  }
+  for (const [name, value] of [...entries(request.params), ...entries(request.query)]) {
+    if (/[\0-\x1f]/.test(String(value))) {
+      throw new Problem(
+        'invalid',
+        `"${name.slice(0, 60)}" in the address holds a control character; expected an id or a number.`,
+      );
+    }
+  }
+}
+
+const entries = (value: unknown): [string, unknown][] =>
+  typeof value === 'object' && value !== null ? Object.entries(value) : [];
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = asProblem(error);
+  const wire = wireOf(problem);
+  if (wire.status >= 500) {
+    request.log.error({ err: error, request: request.id, method: request.method }, 'a request failed');
+  }
+  const message =
+    problem instanceof Problem
+      ? problem.message
+      : `Internal error; the platform's log tells more under request ${request.id}.`;
+  reply.raw.setHeader('X-Request-Id', request.id);
+  if (problem instanceof TooManyAttempts) reply.header('Retry-After', problem.waitS);
+  else if (wire.status === 503) reply.header('Retry-After', RETRY_AFTER_S);
+  void reply
+    .code(wire.status)
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify(errorBody(wire, message, request.id, request.url)));
+}
+
+/** What the framework refuses is one of the taxonomy too. */
+function asProblem(error: unknown): unknown {
+  if (error instanceof Problem) return error;
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  if (typeof status !== 'number' || status < 400 || status >= 500) return error;
+  if (status === 413)
+    return new Problem(
+      'tooLarge',
+      `The body is too large; expected at most ${MAX_BODY_BYTES} bytes of JSON.`,
+    );
+  if (status === 414)
+    return new Problem(
+      'uriTooLong',
+      `A part of the address is over ${MAX_PARAM_BYTES} bytes; expected an id.`,
+    );
+  return new Problem(
+    'malformedRequest',
+    `The request cannot be read (${error instanceof Error ? error.message : status}).`,
+  );
+}

@@ -1,0 +1,59 @@
+import { isIP } from 'node:net';
+import type { ReleaseContent } from '../../domain/release.ts';
+import type { AccessRequest } from '../../domain/request.ts';
+import type { Instance } from '../../store/instances.ts';
+import type { AccessInputWire, ExternalAccessWire } from './schemas/instance.ts';
+
+/** Parts of an access may be sent alone; an empty text is none. */
+export function readAccess(sent: AccessInputWire): AccessRequest {
+  const { id, protocol, address, forward_port } = sent;
+  return {
+    ...(id && { id }),
+    ...(protocol && { protocol: protocol.toUpperCase() }),
+    ...(address && { address: address.toLowerCase() }),
+    ...(forward_port !== undefined && { forwardPort: forward_port }),
+  };
+}
+
+/** Clients send back what they read: the generated access is none of the user's own. */
+export function isGenerated(access: AccessRequest, instance: Pick<Instance, 'id' | 'hostName'>): boolean {
+  return access.id === instance.id || access.address?.replace(/:\d+$/, '') === instance.hostName;
+}
+
+/** `port` is shown where none was sent: the one that the runtime is known for. */
+export function accessesWire(
+  instance: Instance,
+  { externalAccesses, contractPort }: ReleaseContent,
+  port: number,
+): ExternalAccessWire[] {
+  const forwardPort = contractPort ?? port;
+  if (externalAccesses.length === 0) {
+    return [
+      {
+        id: instance.id,
+        protocol: 'HTTP',
+        address: instance.hostName,
+        forward_port: forwardPort,
+        type: 'AUTO_GENERATED',
+        status: 'NORMAL',
+        create_time: instance.createTime,
+        update_time: instance.createTime,
+      },
+    ];
+  }
+  return externalAccesses.map((access) => ({
+    id: access.id,
+    protocol: access.protocol ?? 'HTTP',
+    address: access.address ?? instance.hostName,
+    forward_port: access.forwardPort ?? forwardPort,
+    type: typeOf(access.address),
+    status: 'NORMAL' as const,
+    create_time: access.createTime,
+    update_time: access.updateTime,
+  }));
+}
+
+function typeOf(address: string | undefined): ExternalAccessWire['type'] {
+  if (address === undefined) return 'AUTO_GENERATED';
+  return isIP(address.replace(/:\d+$/, '')) === 0 ? 'SPECIFIED' : 'IP_ADDR';
+}

@@ -1,0 +1,186 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { applicationOf } from '../../actions/applications.ts';
+import { changeComponent, componentOf, createComponent, removeComponent } from '../../actions/components.ts';
+import { applicationId, componentId } from '../../domain/ids.ts';
+import { listComponents } from '../../store/components.ts';
+import { listInstancesOfComponents } from '../../store/instance-lists.ts';
+import type { Parts } from '../parts.ts';
+import { callerOf } from '../session.ts';
+import { componentViewWire, componentWire, readSource, refuseBuild } from './components-wire.ts';
+import { loadShown } from './instances-shown.ts';
+import { instanceOverviewWire } from './instances-wire.ts';
+import { readPaging } from './paging.ts';
+import { readForce } from './queries.ts';
+import {
+  Component,
+  ComponentCreate,
+  ComponentList,
+  ComponentModify,
+  ComponentOverviewList,
+} from './schemas/component.ts';
+import { errors, ForceQuery, Id, NoContent, PagingQuery, params } from './schemas/shared.ts';
+
+const tags = ['Components'];
+const base = '/applications/:application_id/components';
+const ofApplication = params({ application_id: Id });
+const ofComponent = params({ application_id: Id, component_id: Id });
+const orders = ['create_time', 'name', 'update_time'] as const;
+
+const scopeIn = (path: { readonly application_id: string; readonly component_id: string }) => ({
+  application: applicationId(path.application_id),
+  component: componentId(path.component_id),
+});
+
+export const componentRoutes =
+  ({ services, runtimes }: Parts): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const { read } = services.store;
+
+    app.post(
+      base,
+      {
+        schema: {
+          operationId: 'CreateComponent',
+          tags,
+          params: ofApplication,
+          body: ComponentCreate,
+          response: { 200: Component, ...errors },
+        },
+      },
+      async (request) => {
+        const { name, runtime, category, sub_category, description, source, build } = request.body;
+        refuseBuild(build);
+        const component = {
+          name,
+          runtime,
+          category,
+          ...(sub_category !== undefined && { subCategory: sub_category }),
+          ...(description !== undefined && { description }),
+          ...(source && { source: readSource(source) }),
+        };
+        const known = (await runtimes()).map(({ typeName }) => typeName);
+        const application = applicationId(request.params.application_id);
+        return componentWire(
+          await createComponent(services, callerOf(request), application, component, known),
+        );
+      },
+    );
+
+    app.get(
+      base,
+      {
+        schema: {
+          operationId: 'ListComponents',
+          tags,
+          params: ofApplication,
+          querystring: PagingQuery,
+          response: { 200: ComponentList, ...errors },
+        },
+      },
+      async (request) => {
+        const caller = callerOf(request);
+        const { id } = await applicationOf(read, caller, applicationId(request.params.application_id));
+        const { count, items } = await listComponents(
+          read,
+          caller.project,
+          id,
+          readPaging(request.query, orders),
+        );
+        return { count, components: items.map(componentViewWire) };
+      },
+    );
+
+    app.get(
+      `${base}/overviews`,
+      {
+        schema: {
+          operationId: 'ListComponentOverviews',
+          tags,
+          params: ofApplication,
+          querystring: PagingQuery,
+          response: { 200: ComponentOverviewList, ...errors },
+        },
+      },
+      async (request) => {
+        const caller = callerOf(request);
+        const application = await applicationOf(read, caller, applicationId(request.params.application_id));
+        const paging = readPaging(request.query, orders);
+        const { count, items } = await listComponents(read, caller.project, application.id, paging);
+        const known = await runtimes();
+        const instances = await listInstancesOfComponents(
+          read,
+          caller.project,
+          items.map(({ id }) => id),
+        );
+        const components = [];
+        for (const component of items) {
+          const shown = await loadShown(
+            read,
+            { application, component, runtimes: known },
+            instances.get(component.id) ?? [],
+          );
+          components.push({
+            ...componentViewWire(component),
+            instances: shown.map((item) => instanceOverviewWire(item, services.key)),
+          });
+        }
+        return { count, components };
+      },
+    );
+
+    app.get(
+      `${base}/:component_id`,
+      {
+        schema: {
+          operationId: 'ShowComponentDetail',
+          tags,
+          params: ofComponent,
+          response: { 200: Component, ...errors },
+        },
+      },
+      async (request) => componentWire(await componentOf(read, callerOf(request), scopeIn(request.params))),
+    );
+
+    app.put(
+      `${base}/:component_id`,
+      {
+        schema: {
+          operationId: 'ChangeComponent',
+          tags,
+          params: ofComponent,
+          body: ComponentModify,
+          response: { 200: Component, ...errors },
+        },
+      },
+      async (request) => {
+        const { name, description, source, build } = request.body;
+        refuseBuild(build);
+        const changes = {
+          ...(name !== undefined && { name }),
+          ...(description !== undefined && { description }),
+          ...(source && { source: readSource(source) }),
+        };
+        return componentWire(
+          await changeComponent(services, callerOf(request), scopeIn(request.params), changes),
+        );
+      },
+    );
+
+    app.delete(
+      `${base}/:component_id`,
+      {
+        schema: {
+          operationId: 'DeleteComponent',
+          tags,
+          params: ofComponent,
+          querystring: ForceQuery,
+          response: { 204: NoContent, ...errors },
+        },
+      },
+      async (request, reply) => {
+        const options = { force: readForce(request.query) };
+        await removeComponent(services, callerOf(request), scopeIn(request.params), options);
+        return reply.code(204).send();
+      },
+    );
+  };

@@ -1,0 +1,86 @@
+import { unseal, type Key } from '../../domain/envelope.ts';
+import { Problem } from '../../domain/errors.ts';
+import type { ReleaseContent } from '../../domain/release.ts';
+import type { ConfigurationRequest, ProbeRequest } from '../../domain/request.ts';
+import { isEmpty, withoutEmpty } from './empty.ts';
+import type { ConfigurationInputWire, InstanceWire, ProbeInputWire } from './schemas/instance.ts';
+import { readVariables } from './variables-wire.ts';
+
+/** Known to the contract and without effect here: refused rather than forgotten. */
+const withoutEffect = ['storage', 'lifecycle', 'scheduler', 'logs', 'container_spec'] as const;
+
+/** Where a probe says none: as in the systems that the contract comes from. */
+const DEFAULT_TIMEOUT_S = 1;
+
+export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRequest {
+  for (const name of withoutEffect) {
+    if (isEmpty(sent[name])) continue;
+    throw new Problem(
+      'invalid',
+      `Field "configuration.${name}" does nothing yet on this platform; leave it out.`,
+    );
+  }
+  const { env, strategy, probes, storage, lifecycle, scheduler, logs, container_spec } = sent;
+  const echoed = { strategy, probes, storage, lifecycle, scheduler, logs, container_spec };
+  return {
+    ...(env && { env: readVariables(env) }),
+    ...(strategy && { strategy: strategy.upgrade ?? 'RollingUpdate' }),
+    ...(probes && {
+      probes: {
+        ...optional('readiness', probes.readinessProbe, 'readinessProbe'),
+        ...optional('liveness', probes.livenessProbe, 'livenessProbe'),
+      },
+    }),
+    sent: Object.fromEntries(Object.entries(echoed).filter(([, member]) => member !== undefined)),
+  };
+}
+
+function optional<Name extends 'readiness' | 'liveness'>(
+  name: Name,
+  sent: ProbeInputWire | undefined,
+  wireName: string,
+): { readonly [N in Name]?: ProbeRequest } {
+  const probe = sent && readProbe(sent, `configuration.probes.${wireName}.parameters`);
+  const members: { [N in Name]?: ProbeRequest } = {};
+  if (probe) members[name] = probe;
+  return members;
+}
+
+function readProbe({ type, parameters, delay, timeout }: ProbeInputWire, path: string): ProbeRequest {
+  const { scheme, port, path: place, host, command } = parameters;
+  const timing = { delayMs: (delay ?? 0) * 1000, timeoutMs: (timeout || DEFAULT_TIMEOUT_S) * 1000 };
+  if (type === 'command') {
+    if (!command || command.length === 0 || command[0] === '') {
+      throw new Problem(
+        'invalid',
+        `Field "${path}.command" is missing; expected a list of text, the first a program.`,
+      );
+    }
+    return { type, command, ...timing };
+  }
+  if (port === undefined) {
+    throw new Problem('invalid', `Field "${path}.port" is missing; expected a port from 1 to 65535.`);
+  }
+  if (type === 'tcp') return { type, port, ...timing };
+  return {
+    type,
+    port,
+    scheme: scheme?.toUpperCase() === 'HTTPS' ? 'HTTPS' : 'HTTP',
+    path: place || '/',
+    ...(host && { host }),
+    ...timing,
+  };
+}
+
+/** The variables unsealed, and what else was sent; nothing is added. */
+export function configurationWire(
+  key: Key,
+  { env, configuration }: ReleaseContent,
+): InstanceWire['configuration'] {
+  return {
+    ...(env.length > 0 && {
+      env: env.map(({ name, value }) => ({ name, value: unseal(key, value), internal: false })),
+    }),
+    ...withoutEmpty(configuration),
+  };
+}

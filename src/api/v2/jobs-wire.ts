@@ -1,0 +1,64 @@
+import type { JobKind } from '../../domain/job.ts';
+import type { TaskState } from '../../domain/job.ts';
+import type { StoredJob, StoredTask } from '../../store/jobs.ts';
+import type { JobWire, TaskWire } from './schemas/job.ts';
+
+const states = { running: 'RUNNING', succeeded: 'SUCCEEDED', failed: 'FAILED' } as const;
+
+export const jobStatus = ({ state }: Pick<StoredJob, 'state'>): JobWire['EXECUTION_STATUS'] => states[state];
+
+const taskStates = {
+  waiting: 'SUBMITTED',
+  running: 'RUNNING',
+  succeeded: 'SUCCEEDED',
+  failed: 'FAILED',
+  undone: 'ROLLBACKED',
+  skipped: 'SKIPPED',
+} as const satisfies Record<TaskState, TaskWire['TASK_STATUS']>;
+
+function typeOf({ kind, isInternal }: StoredJob): JobWire['JOB_TYPE'] {
+  if (isInternal) return 'SYSTEM_INNER';
+  if (kind === 'create-instance') return 'PROVISION';
+  return kind === 'delete-instance' ? 'DEPROVISION' : 'DAILY_OPERATION';
+}
+
+/** The contract's own name for a create; the others in its manner. */
+function nameOf(kind: JobKind): string {
+  if (kind === 'create-instance') return 'provision/provMain';
+  if (kind === 'delete-instance') return 'deprovision/deprovMain';
+  return `operation/${kind.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
+}
+
+export const jobWire = (job: StoredJob): JobWire => ({
+  JOB_ID: job.id,
+  JOB_NAME: nameOf(job.kind),
+  JOB_TYPE: typeOf(job),
+  JOB_DESC: nameOf(job.kind),
+  SERVICE_INSTANCE_ID: job.instance,
+  PROJECT_ID: job.project,
+  ORDER_ID: '',
+  EXECUTION_STATUS: jobStatus(job),
+  CREATED_BY: job.createdBy,
+});
+
+/** `count` is of all tasks of the job: the last one speaks for the job, whatever page it is on. */
+export function taskWire(task: StoredTask, job: StoredJob, count: number): TaskWire {
+  const speaksForJob = task.position === count - 1;
+  return {
+    TASK_ID: task.id,
+    TASK_TYPE: 'restful',
+    TASK_INDEX: task.position + 1,
+    TASK_NAME: task.name.replaceAll('-', '_').toUpperCase(),
+    TASK_STATUS: speaksForJob ? jobStatus(job) : taskStates[task.state],
+    MESSAGES: task.messages === '' ? failureOf(job, speaksForJob) : task.messages,
+    CREATED_AT: new Date(task.createTime).toISOString(),
+    LAST_HEALTH_CHECK: new Date(task.updateTime).toISOString(),
+    OWNER_ID: task.owner,
+  };
+}
+
+function failureOf({ problem }: StoredJob, speaksForJob: boolean): string {
+  if (!problem || !speaksForJob) return '{}';
+  const { message, failed_task, exit, log } = problem;
+  return JSON.stringify({ message, failed_task, exit, log });
+}

@@ -1,0 +1,105 @@
+import { Type, type Static } from 'typebox';
+import { InstanceOverview } from './instance.ts';
+import { Description, Id, Name, nullable, OptionalText, Time } from './shared.ts';
+
+const text = (most: number) =>
+  Type.String({ maxLength: most, description: `text of at most ${most} characters` });
+
+/** The members of `spec` depend on `kind`; component-wire.ts holds them to it. Unknown ones are kept out. */
+export const SourceInput = Type.Object(
+  {
+    kind: Type.Enum(['code', 'artifact']),
+    spec: Type.Object(
+      {
+        storage: Type.Optional(Type.Enum(['swr', 'obs', 'devcloud'])),
+        type: Type.Optional(Type.Enum(['package', 'image'])),
+        url: Type.Optional(text(2048)),
+        auth: Type.Optional(Type.Enum(['iam', 'none'])),
+        version: Type.Optional(text(128)),
+        properties: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'an object' })),
+        webUrl: Type.Optional(text(2048)),
+      },
+      { description: 'an object {storage, type, url, auth}' },
+    ),
+  },
+  { title: 'SourceInput', description: 'an object {kind, spec}' },
+);
+
+export const BuildInput = Type.Object(
+  { parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'an object' })) },
+  { title: 'BuildInput', description: 'an object {parameters}' },
+);
+
+export const ComponentCreate = Type.Object(
+  {
+    name: Name,
+    runtime: Type.String({
+      minLength: 1,
+      maxLength: 64,
+      description: 'a runtime out of GET metadata/runtimes',
+    }),
+    category: Type.Enum(['Webapp', 'MicroService', 'Common']),
+    sub_category: Type.Optional(text(64)),
+    description: Type.Optional(Description),
+    source: Type.Optional(SourceInput),
+    build: Type.Optional(BuildInput),
+  },
+  { title: 'ComponentCreate' },
+);
+
+export const ComponentModify = Type.Object(
+  {
+    name: Type.Optional(Name),
+    description: Type.Optional(Description),
+    source: Type.Optional(SourceInput),
+    build: Type.Optional(BuildInput),
+  },
+  { title: 'ComponentModify' },
+);
+
+const Source = Type.Object(
+  { kind: Type.String(), spec: Type.Record(Type.String(), Type.Unknown()) },
+  { title: 'Source', additionalProperties: true },
+);
+const Build = Type.Record(Type.String(), Type.Unknown());
+
+const members = {
+  id: Id,
+  application_id: Id,
+  name: Type.String(),
+  status: Type.Integer({ description: '0 normal, 1 being deleted' }),
+  runtime: Type.String(),
+  category: Type.String(),
+  sub_category: OptionalText,
+  description: OptionalText,
+  project_id: Id,
+  source: nullable(Source),
+  build: nullable(Build),
+  create_time: Time,
+  update_time: Time,
+  creator: Type.String(),
+};
+
+export const ComponentView = Type.Object(members, { title: 'ComponentView' });
+export const Component = Type.Object(
+  { ...members, pipeline_ids: Type.Array(Type.String()) },
+  { title: 'Component' },
+);
+export const ComponentList = Type.Object(
+  { count: Type.Integer(), components: Type.Array(ComponentView) },
+  { title: 'ComponentList' },
+);
+export const ComponentOverviewList = Type.Object(
+  {
+    count: Type.Integer(),
+    components: Type.Array(
+      Type.Object({ ...members, instances: Type.Array(InstanceOverview) }, { title: 'ComponentOverview' }),
+    ),
+  },
+  { title: 'ComponentOverviewList' },
+);
+
+export type SourceInputWire = Static<typeof SourceInput>;
+export type BuildInputWire = Static<typeof BuildInput>;
+export type ComponentWire = Static<typeof Component>;
+export type ComponentViewWire = Static<typeof ComponentView>;

@@ -1,0 +1,362 @@
+import { Type, type Static } from 'typebox';
+import { Description, EnvVariable, Id, MAX_VARIABLES, nullable, OptionalText, Time } from './shared.ts';
+
+/** No application needs more on one platform of this size; a slip of the finger does not fill the host. */
+const MAX_REPLICAS = 1_000;
+const MAX_LIST = 200;
+
+const text = (most: number) =>
+  Type.String({ maxLength: most, description: `text of at most ${most} characters` });
+const anything = (description: string) =>
+  Type.Record(Type.String({ pattern: '[\\s\\S]*' }), Type.Unknown(), { description });
+
+const InstanceName = Type.String({
+  minLength: 2,
+  maxLength: 63,
+  pattern: '^[a-z][a-z0-9-]*[a-z0-9]$',
+  description: '2-63 lower-case letters, digits or -, the first a letter, the last a letter or digit',
+});
+const Replicas = Type.Integer({
+  minimum: 0,
+  maximum: MAX_REPLICAS,
+  description: `a whole number from 0 to ${MAX_REPLICAS}`,
+});
+/** A label of 1-64 characters; clients send numbers too. */
+export const VersionInput = Type.Union([Type.String({ pattern: '^[A-Za-z0-9._+-]{1,64}$' }), Type.Number()], {
+  description: '1-64 letters, digits, ., _, - or +, or a number',
+});
+const FlavorId = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  description: 'a flavor out of GET metadata/flavors',
+});
+
+const Artifact = Type.Object(
+  {
+    storage: Type.Enum(['swr', 'obs', 'devcloud']),
+    type: Type.Enum(['package', 'image']),
+    url: Type.String({
+      minLength: 1,
+      maxLength: 2048,
+      description: 'the address of a package, 1-2048 characters',
+    }),
+    auth: Type.Optional(Type.Enum(['iam', 'none'])),
+    version: Type.Optional(text(128)),
+    properties: Type.Optional(anything('an object')),
+  },
+  { title: 'ArtifactInput', description: 'an object {storage, type, url, auth}' },
+);
+const Artifacts = Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f]{1,128}$' }), Artifact, {
+  additionalProperties: false,
+  maxProperties: 20,
+  description: 'an object of artifacts by name (1-128 characters, at most 20)',
+});
+
+const Port = Type.Integer({ minimum: 1, maximum: 65535, description: 'a port from 1 to 65535' });
+/** A timer's bound is 24 days; nobody waits longer than a day for a probe. */
+const Seconds = Type.Integer({ minimum: 0, maximum: 86_400, description: 'whole seconds from 0 to 86400' });
+
+export const ProbeInput = Type.Object(
+  {
+    type: Type.Enum(['http', 'tcp', 'command']),
+    parameters: Type.Object(
+      {
+        scheme: Type.Optional(
+          Type.String({ pattern: '^([Hh][Tt][Tt][Pp][Ss]?)?$', description: 'HTTP or HTTPS' }),
+        ),
+        port: Type.Optional(Port),
+        path: Type.Optional(
+          Type.String({
+            maxLength: 1024,
+            pattern: '^(/[\\x21-\\x7e]*)?$',
+            description: 'a path that begins with /',
+          }),
+        ),
+        host: Type.Optional(
+          Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._:-]*$', description: 'a host name' }),
+        ),
+        command: Type.Optional(Type.Array(text(4096), { maxItems: 100 })),
+      },
+      { description: 'an object such as {port, path}' },
+    ),
+    delay: Type.Optional(Seconds),
+    timeout: Type.Optional(Seconds),
+  },
+  { title: 'Probe', description: 'an object {type, parameters, delay, timeout}' },
+);
+
+export const ConfigurationInput = Type.Object(
+  {
+    env: Type.Optional(
+      Type.Array(EnvVariable, {
+        maxItems: MAX_VARIABLES,
+        description: `a list of at most ${MAX_VARIABLES} {name, value}`,
+      }),
+    ),
+    strategy: Type.Optional(
+      Type.Object(
+        {
+          upgrade: Type.Optional(Type.Enum(['RollingUpdate', 'Recreate'])),
+          spec: Type.Optional(anything('an object')),
+        },
+        { description: 'an object {upgrade}' },
+      ),
+    ),
+    probes: Type.Optional(
+      Type.Object(
+        { livenessProbe: Type.Optional(ProbeInput), readinessProbe: Type.Optional(ProbeInput) },
+        { description: 'an object {livenessProbe, readinessProbe}' },
+      ),
+    ),
+    storage: Type.Optional(Type.Array(Type.Unknown(), { description: 'a list' })),
+    lifecycle: Type.Optional(anything('an object')),
+    scheduler: Type.Optional(anything('an object')),
+    logs: Type.Optional(Type.Array(Type.Unknown(), { description: 'a list' })),
+    container_spec: Type.Optional(anything('an object')),
+  },
+  { title: 'InstanceConfigurationInput', description: 'an object {env, strategy, probes}' },
+);
+
+const ReferResourceInput = Type.Object(
+  {
+    id: Type.String({ minLength: 1, maxLength: 128, description: 'the id of a resource, 1-128 characters' }),
+    type: Type.String({
+      minLength: 1,
+      maxLength: 64,
+      pattern: '^[A-Za-z0-9_-]+$',
+      description: 'a resource type such as cce, ecs or elb',
+    }),
+    refer_alias: Type.Optional(text(128)),
+    parameters: Type.Optional(anything('an object')),
+  },
+  { title: 'ReferResource', description: 'an object {id, type, parameters}' },
+);
+const ReferResources = Type.Array(ReferResourceInput, {
+  maxItems: MAX_LIST,
+  description: `a list of at most ${MAX_LIST} {id, type, parameters}`,
+});
+
+const AccessInput = Type.Object(
+  {
+    id: Type.Optional(text(128)),
+    protocol: Type.Optional(
+      Type.String({ pattern: '^([Hh][Tt][Tt][Pp][Ss]?)?$', description: 'HTTP or HTTPS' }),
+    ),
+    address: Type.Optional(
+      Type.String({
+        maxLength: 260,
+        pattern: '^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?)?$',
+        description: 'a host name or an IPv4 address',
+      }),
+    ),
+    forward_port: Type.Optional(Port),
+  },
+  { title: 'ExternalAccessInput', description: 'an object {protocol, address, forward_port}' },
+);
+const Accesses = Type.Array(AccessInput, {
+  maxItems: MAX_LIST,
+  description: `a list of at most ${MAX_LIST} {protocol, address, forward_port}`,
+});
+
+export const InstanceCreate = Type.Object(
+  {
+    name: InstanceName,
+    environment_id: Type.String({ minLength: 1, maxLength: 128, description: 'the id of an environment' }),
+    replica: Replicas,
+    flavor_id: FlavorId,
+    version: VersionInput,
+    refer_resources: ReferResources,
+    artifacts: Type.Optional(Artifacts),
+    configuration: Type.Optional(ConfigurationInput),
+    description: Type.Optional(Description),
+    external_accesses: Type.Optional(Accesses),
+  },
+  { title: 'InstanceCreate' },
+);
+
+export const InstanceModify = Type.Object(
+  {
+    version: VersionInput,
+    name: Type.Optional(text(256)),
+    environment_id: Type.Optional(text(256)),
+    replica: Type.Optional(Replicas),
+    flavor_id: Type.Optional(FlavorId),
+    artifacts: Type.Optional(Artifacts),
+    configuration: Type.Optional(ConfigurationInput),
+    description: Type.Optional(Description),
+    external_accesses: Type.Optional(Accesses),
+    refer_resources: Type.Optional(ReferResources),
+  },
+  { title: 'InstanceModify' },
+);
+
+export const InstanceAction = Type.Object(
+  {
+    action: Type.String({ maxLength: 64, description: 'start, stop, restart, scale or rollback' }),
+    parameters: Type.Optional(
+      Type.Object(
+        {
+          replica: Type.Optional(
+            Type.Union([Replicas, Type.String({ pattern: '^[0-9]{1,4}$' })], {
+              description: `a whole number from 0 to ${MAX_REPLICAS}`,
+            }),
+          ),
+          hosts: Type.Optional(
+            Type.Array(text(128), {
+              minItems: 1,
+              maxItems: MAX_LIST,
+              description: 'a list of server ids, not empty',
+            }),
+          ),
+          version: Type.Optional(VersionInput),
+        },
+        { description: 'an object such as {replica} or {version}' },
+      ),
+    ),
+  },
+  { title: 'InstanceAction' },
+);
+
+export const InstanceJob = Type.Object({ instance_id: Id, job_id: Id }, { title: 'InstanceJob' });
+export const JobRef = Type.Object({ job_id: Id }, { title: 'JobRef' });
+
+const ExternalAccess = Type.Object(
+  {
+    id: Type.String(),
+    protocol: Type.String(),
+    address: Type.String(),
+    forward_port: Type.Integer(),
+    type: Type.Enum(['AUTO_GENERATED', 'SPECIFIED', 'IP_ADDR']),
+    status: Type.Enum(['NORMAL', 'EXPIRED']),
+    create_time: Time,
+    update_time: Time,
+  },
+  { title: 'ExternalAccess' },
+);
+
+const StatusDetail = Type.Object(
+  {
+    status: Type.String(),
+    available_replica: Type.Integer(),
+    replica: Type.Integer(),
+    fail_detail: OptionalText,
+    last_job_id: OptionalText,
+    last_job_status: OptionalText,
+    enterprise_project_id: Type.String(),
+  },
+  { title: 'StatusDetail' },
+);
+
+const Configuration = Type.Object(
+  {
+    env: Type.Optional(
+      Type.Array(Type.Object({ name: Type.String(), value: Type.String(), internal: Type.Boolean() })),
+    ),
+  },
+  { title: 'InstanceConfiguration', additionalProperties: true },
+);
+
+const Replica = Type.Object(
+  {
+    rollout: Type.Integer(),
+    ordinal: Type.Integer(),
+    host: Type.String(),
+    address: OptionalText,
+    state: Type.String(),
+    ready: Type.Boolean(),
+    saw: Type.String(),
+    restarts: Type.Integer(),
+    pid: nullable(Type.Integer()),
+    started_at: nullable(Time),
+    last_exit: OptionalText,
+  },
+  { title: 'Replica' },
+);
+
+/** What the contract has no member for: what really runs, and where. */
+export const Running = Type.Object(
+  {
+    driver: Type.String(),
+    resource: Type.Object({ id: Type.String(), type: Type.String() }),
+    host_name: Type.String(),
+    url: Type.String(),
+    runtime_version: OptionalText,
+    limits_enforced: nullable(Type.Array(Type.String())),
+    release: nullable(Type.Integer()),
+    rollout: nullable(Type.Integer()),
+    replicas: Type.Array(Replica),
+  },
+  { title: 'Running' },
+);
+
+const common = {
+  environment_id: Id,
+  platform_type: Type.String(),
+  artifacts: anything('artifacts as they were sent'),
+  version: Type.String(),
+  external_accesses: Type.Array(ExternalAccess),
+  creator: Type.String(),
+  create_time: Time,
+  update_time: Time,
+  status_detail: StatusDetail,
+};
+
+const detail = {
+  ...common,
+  description: OptionalText,
+  flavor_id: Type.String(),
+  configuration: Configuration,
+  refer_resources: Type.Array(
+    Type.Object({ id: Type.String(), type: Type.String() }, { additionalProperties: true }),
+  ),
+};
+
+export const Instance = Type.Object(
+  { id: Id, name: Type.String(), ...detail, openstage: Running },
+  { title: 'Instance' },
+);
+export const InstanceOverview = Type.Object(
+  { instance_id: Id, instance_name: Type.String(), ...detail },
+  { title: 'InstanceOverview' },
+);
+export const InstanceView = Type.Object(
+  {
+    id: Id,
+    application_id: Id,
+    application_name: Type.String(),
+    component_id: Id,
+    component_name: Type.String(),
+    name: Type.String(),
+    environment_name: Type.String(),
+    ...common,
+  },
+  { title: 'InstanceView' },
+);
+export const InstanceList = Type.Object(
+  { count: Type.Integer(), instances: Type.Array(InstanceView) },
+  { title: 'InstanceList' },
+);
+
+export const Snapshot = Type.Object(
+  { version: Type.String(), description: Type.String(), instance_id: Id, create_time: Time },
+  { title: 'Snapshot' },
+);
+export const SnapshotList = Type.Object(
+  { count: Type.Integer(), snapshots: Type.Array(Snapshot) },
+  { title: 'SnapshotList' },
+);
+
+export type InstanceCreateWire = Static<typeof InstanceCreate>;
+export type InstanceModifyWire = Static<typeof InstanceModify>;
+export type InstanceActionWire = Static<typeof InstanceAction>;
+export type ConfigurationInputWire = Static<typeof ConfigurationInput>;
+export type ProbeInputWire = Static<typeof ProbeInput>;
+export type ArtifactWire = Static<typeof Artifact>;
+export type AccessInputWire = Static<typeof AccessInput>;
+export type ExternalAccessWire = Static<typeof ExternalAccess>;
+export type StatusDetailWire = Static<typeof StatusDetail>;
+export type RunningWire = Static<typeof Running>;
+export type InstanceWire = Static<typeof Instance>;
+export type InstanceOverviewWire = Static<typeof InstanceOverview>;
+export type InstanceViewWire = Static<typeof InstanceView>;
+export type SnapshotWire = Static<typeof Snapshot>;
