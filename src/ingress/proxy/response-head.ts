@@ -12,12 +12,20 @@ const DROPPED = new Set([
   'upgrade',
 ]);
 
+export interface ResponseHead {
+  readonly headers: string[];
+  readonly hasDate: boolean;
+  /** Of the body, where the application announced it. */
+  readonly length: number | undefined;
+}
+
 /** Name, value, name, value … with the application's own spelling. */
-export function responseHeaders(raw: unknown): { headers: string[]; hasDate: boolean } {
+export function responseHeaders(raw: unknown): ResponseHead {
   const headers: string[] = [];
   let hasDate = false;
+  let length: number | undefined;
   let named: string | undefined;
-  if (!Array.isArray(raw)) return { headers, hasDate };
+  if (!Array.isArray(raw)) return { headers, hasDate, length };
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = text(raw[index]);
     const lower = name.toLowerCase();
@@ -27,10 +35,12 @@ export function responseHeaders(raw: unknown): { headers: string[]; hasDate: boo
         named = named === undefined ? value : `${named},${value}`;
       continue;
     }
+    const value = text(raw[index + 1]);
     if (lower === 'date') hasDate = true;
-    headers.push(name, text(raw[index + 1]));
+    else if (lower === 'content-length') length = Number(value);
+    headers.push(name, value);
   }
-  return { headers: named === undefined ? headers : withoutNamed(headers, named), hasDate };
+  return { headers: named === undefined ? headers : withoutNamed(headers, named), hasDate, length };
 }
 
 function text(value: unknown): string {

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { answer, noTarget, refused, unknownHost } from './answers.ts';
 import { Exchange } from './forward.ts';
@@ -9,8 +9,12 @@ import { upgrade } from './upgrade.ts';
 
 /** Of a request's head, all names and values together. */
 const MAX_HEADER_BYTES = 32 * 1024;
+export interface ServerLimits {
+  readonly headMs: number;
+}
+
 /** With the interval of the check a head that comes too slowly ends within 15 s. */
-const HEAD_MS = 14_000;
+const LIMITS: ServerLimits = { headMs: 14_000 };
 const CHECK_INTERVAL_MS = 1_000;
 /** Longer than the 60 s of common load balancers, so that they and not we end idle connections. */
 const CLIENT_IDLE_MS = 75_000;
@@ -20,7 +24,7 @@ const SILENCE_MS = 60 * 60_000;
 const MAX_CONNECTIONS = 20_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
 
-export function createProxyServer(table: Table): Server {
+export function createProxyServer(table: Table, { headMs }: ServerLimits = LIMITS): Server {
   const forward = (request: IncomingMessage, response: ServerResponse) => {
     const head = readHead(request);
     if (head instanceof Refusal) {
@@ -37,7 +41,7 @@ export function createProxyServer(table: Table): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEAD_MS,
+      headersTimeout: headMs,
       // Bodies may take as long as they need, as long as they move.
       requestTimeout: 0,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
@@ -71,7 +75,15 @@ function isWebSocket(request: IncomingMessage): boolean {
 }
 
 function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  const pending = pendingAnswer(socket);
+  if (pending?.writableEnded === true) {
+    // It was refused, and has been told.
+    socket.end();
+  } else if (
+    error.code === 'ECONNRESET' ||
+    !socket.writable ||
+    (pending !== undefined && !isAbout(pending))
+  ) {
     socket.destroy();
   } else if (error.code === 'HPE_HEADER_OVERFLOW') {
     endRaw(socket, '431 Request Header Fields Too Large', 'The headers exceed 32 KiB.');
@@ -80,6 +92,18 @@ function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   } else {
     endRaw(socket, '400 Bad Request', 'This is not a request as RFC 9112 describes it.');
   }
+}
+
+/** Node's own error handler looks at the same property; there is no other way to know. */
+function pendingAnswer(socket: Duplex): ServerResponse | undefined {
+  return '_httpMessage' in socket && socket._httpMessage instanceof ServerResponse
+    ? socket._httpMessage
+    : undefined;
+}
+
+/** An error in the body of the request that waits is answered; one behind it must not pass for its answer. */
+function isAbout(pending: ServerResponse): boolean {
+  return !pending.headersSent && !pending.req.complete;
 }
 
 function endRaw(socket: Duplex, status: string, message: string): void {

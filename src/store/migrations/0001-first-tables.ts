@@ -191,6 +191,7 @@ const instances = ({ text, whole, tableEnd }: Words) => [
     content_json ${text} not null,
     replicas ${whole} not null,
     digest ${text},
+    file_name ${text},
     build_key ${text},
     launch_json ${text},
     kept ${whole} not null,

@@ -1,5 +1,4 @@
 import { firstTables } from './0001-first-tables.ts';
-import { hostClaims } from './0002-host-claims-and-file-names.ts';
 
 /** What the databases call the same thing. */
 export interface Words {
@@ -19,4 +18,4 @@ export interface Migration {
 }
 
 /** In order; there is no way back, but a backup from before the upgrade. */
-export const migrations: readonly Migration[] = [firstTables, hostClaims];
+export const migrations: readonly Migration[] = [firstTables];
