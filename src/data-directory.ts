@@ -54,7 +54,8 @@ export async function openDataDirectory(path: string, keyFile = join(path, 'key'
     adminPassword: secretFile(passwordFile(path), () => randomBytes(18).toString('base64url')),
     adminPasswordFile: passwordFile(path),
     tls: await openTls(path),
-    writeAddresses: (addresses) => writeWhole(addressesFile(path), `${JSON.stringify(addresses, undefined, 2)}\n`),
+    writeAddresses: (addresses) =>
+      writeWhole(addressesFile(path), `${JSON.stringify(addresses, undefined, 2)}\n`),
     release: () => lock.close(),
   };
 }
@@ -67,7 +68,9 @@ function takeLock(path: string): { close(): void } {
     return database;
   } catch {
     database.close();
-    throw new Error(`Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`);
+    throw new Error(
+      `Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`,
+    );
   }
 }
 

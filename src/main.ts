@@ -35,14 +35,20 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+export const version: string = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+).version;
 
 /** Puts the parts together; the only place that knows them all. Throws, in a sentence, where it cannot start. */
 export async function startPlatform(settings: Settings, log: Logger = openLog(settings)): Promise<Platform> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
   const isRoot = process.getuid?.() === 0;
   const { databaseUrl } = settings;
-  const store = await openStore({ dataDir: data.path, log, ...(databaseUrl !== undefined && { url: databaseUrl }) });
+  const store = await openStore({
+    dataDir: data.path,
+    log,
+    ...(databaseUrl !== undefined && { url: databaseUrl }),
+  });
   await seedPlatform(store, {
     region: settings.region,
     host: data.host,
@@ -51,8 +57,21 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     newId: randomUUID,
   });
   const node = process.execPath;
-  const driver = await openProcessDriver({ dataDir: data.path, keyFile: data.keyFile, ports: settings.appPorts, host: data.host.id, node, log });
-  const ingress = await openIngress({ dataDir: data.path, bind: settings.bind, port: settings.ingressPort, node, log });
+  const driver = await openProcessDriver({
+    dataDir: data.path,
+    keyFile: data.keyFile,
+    ports: settings.appPorts,
+    host: data.host.id,
+    node,
+    log,
+  });
+  const ingress = await openIngress({
+    dataDir: data.path,
+    bind: settings.bind,
+    port: settings.ingressPort,
+    node,
+    log,
+  });
   const routes = new RoutePublisher(store, ingress);
   const artifacts = new ArtifactStore(data.path);
   const builds = new BuildStore(data.path);
@@ -107,7 +126,14 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     ...(isRoot && { appUsers: { low: settings.appUsers.low + 1, high: settings.appUsers.high } }),
   };
   const watcher = new Watcher({ services, driver, routes, log });
-  const collector = new Collector({ store, artifacts, builds, now: Date.now, keepHistoryMs: settings.keepHistory, log });
+  const collector = new Collector({
+    store,
+    artifacts,
+    builds,
+    now: Date.now,
+    keepHistoryMs: settings.keepHistory,
+    log,
+  });
   const api = await createApi({
     services,
     artifacts,
@@ -160,10 +186,23 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
 export async function stopLeftRunning(settings: Settings, log: Logger = openLog(settings)): Promise<void> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
   const node = process.execPath;
-  const driver = await openProcessDriver({ dataDir: data.path, keyFile: data.keyFile, ports: settings.appPorts, host: data.host.id, node, log });
+  const driver = await openProcessDriver({
+    dataDir: data.path,
+    keyFile: data.keyFile,
+    ports: settings.appPorts,
+    host: data.host.id,
+    node,
+    log,
+  });
   await driver.shutdown({ applications: 'stop' });
   driver.close();
-  const ingress = await openIngress({ dataDir: data.path, bind: settings.bind, port: settings.ingressPort, node, log });
+  const ingress = await openIngress({
+    dataDir: data.path,
+    bind: settings.bind,
+    port: settings.ingressPort,
+    node,
+    log,
+  });
   await ingress.shutdown();
   ingress.close();
   data.release();
@@ -172,7 +211,8 @@ export async function stopLeftRunning(settings: Settings, log: Logger = openLog(
 function driverOf({ resources }: Settings, { type, id }: Pick<Resource, 'type' | 'id'>): DriverName {
   // Until a container driver exists, every type that runs something stands in on processes.
   const named = resources[`${type}/${id}`] ?? resources[type] ?? 'process';
-  if (named !== 'process') throw new Error(`The settings name the driver "${named}" for ${type} ${id}; there is "process".`);
+  if (named !== 'process')
+    throw new Error(`The settings name the driver "${named}" for ${type} ${id}; there is "process".`);
   return named;
 }
 
@@ -189,6 +229,19 @@ async function describeRuntimes(locator: Locator) {
 
 /** One event per line, in the data directory's log; the terminal is for people. */
 export function openLog({ dataDir, logLevel }: Settings): Logger {
-  const destination = pino.destination({ dest: `${dataDir}/logs/platform.log`, mkdir: true, sync: false, mode: 0o600 });
-  return pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { error: pino.stdSerializers.err } }, destination);
+  const destination = pino.destination({
+    dest: `${dataDir}/logs/platform.log`,
+    mkdir: true,
+    sync: false,
+    mode: 0o600,
+  });
+  return pino(
+    {
+      level: logLevel,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { error: pino.stdSerializers.err },
+    },
+    destination,
+  );
 }

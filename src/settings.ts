@@ -179,7 +179,12 @@ export const rules = {
     'Stop applications, ingress and supervisor together with the platform',
     flag,
   ),
-  crashAt: rule('OPENSTAGE_CRASH_AT', '', 'Crash point at which the platform kills itself; for tests', optional),
+  crashAt: rule(
+    'OPENSTAGE_CRASH_AT',
+    '',
+    'Crash point at which the platform kills itself; for tests',
+    optional,
+  ),
   mavenUrl: rule(
     'OPENSTAGE_MAVEN_URL',
     '',
@@ -250,7 +255,10 @@ function readResources(content: Source, file: string | undefined): Settings['res
 }
 
 /** Flag before variable before file before default. Throws a SettingError. */
-export function readSettings(flags: ReadonlyMap<Name, string>, env: Readonly<Record<string, string | undefined>>): Settings {
+export function readSettings(
+  flags: ReadonlyMap<Name, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): Settings {
   const file = optionalPath(flags.get('config') ?? env[rules.config.variable] ?? '');
   const content = readFile(file);
   const unknown = Object.keys(content).filter(

@@ -60,27 +60,49 @@ export async function repeatedRequest(tx: Tx, caller: Caller): Promise<Accepted 
 /** An instance is looked up inside its parents: one of another component is not found. */
 export async function instanceInScope(tx: Tx, caller: Caller, scope: InstanceScope): Promise<Instance> {
   await componentInScope(tx, caller, scope);
-  const instance = await lockInstance(tx, scope.instance, { project: caller.project, component: scope.component });
+  const instance = await lockInstance(tx, scope.instance, {
+    project: caller.project,
+    component: scope.component,
+  });
   if (!instance) {
-    throw new Problem('instanceUnknown', `Instance ${scope.instance} does not exist in component ${scope.component}; list its instances to see those that do.`);
+    throw new Problem(
+      'instanceUnknown',
+      `Instance ${scope.instance} does not exist in component ${scope.component}; list its instances to see those that do.`,
+    );
   }
   return instance;
 }
 
-export async function componentInScope(tx: Tx, caller: Caller, scope: Pick<InstanceScope, 'application' | 'component'>) {
+export async function componentInScope(
+  tx: Tx,
+  caller: Caller,
+  scope: Pick<InstanceScope, 'application' | 'component'>,
+) {
   const application = await findApplication(tx, caller.project, scope.application);
   if (!application) {
-    throw new Problem('applicationUnknown', `Application ${scope.application} does not exist in this project; list the applications to see those that do.`);
+    throw new Problem(
+      'applicationUnknown',
+      `Application ${scope.application} does not exist in this project; list the applications to see those that do.`,
+    );
   }
   const component = await findComponent(tx, caller.project, scope.application, scope.component);
   if (!component || component.isDeleting) {
-    throw new Problem('componentUnknown', `Component ${scope.component} does not exist in application ${scope.application}; list its components to see those that do.`);
+    throw new Problem(
+      'componentUnknown',
+      `Component ${scope.component} does not exist in application ${scope.application}; list its components to see those that do.`,
+    );
   }
   return { application, component };
 }
 
 /** Writes the job and marks the instance; the one place where a user's job comes into being. */
-export async function openFor(services: Services, tx: Tx, caller: Caller, instance: Instance, opening: Opening): Promise<Accepted> {
+export async function openFor(
+  services: Services,
+  tx: Tx,
+  caller: Caller,
+  instance: Instance,
+  opening: Opening,
+): Promise<Accepted> {
   const now = services.now();
   const id = await openJob(tx, {
     kind: opening.kind.name,

@@ -7,7 +7,12 @@ import { scaleInstance } from './scale-instance.ts';
 import { startInstance } from './start-instance.ts';
 import { stopInstance } from './stop-instance.ts';
 
-export function actOnInstance(services: Services, caller: Caller, scope: InstanceScope, request: ActionRequest): Promise<Accepted> {
+export function actOnInstance(
+  services: Services,
+  caller: Caller,
+  scope: InstanceScope,
+  request: ActionRequest,
+): Promise<Accepted> {
   switch (request.action) {
     case 'start':
       return startInstance(services, caller, scope);

@@ -30,14 +30,29 @@ import { surroundingsOf } from './surroundings.ts';
 /** Nothing that serves is touched before the new replicas have shown that they are healthy. */
 export const changeInstanceKind: Kind<Parts> = {
   name: 'change-instance',
-  tasks: [checkTarget, resolveArtifact, buildRelease, makeRoom, provisionReplicas, awaitHealthy, confirmHealthy, switchTraffic, retireReplicas],
+  tasks: [
+    checkTarget,
+    resolveArtifact,
+    buildRelease,
+    makeRoom,
+    provisionReplicas,
+    awaitHealthy,
+    confirmHealthy,
+    switchTraffic,
+    retireReplicas,
+  ],
   ...settled,
 };
 
 /** A description is stored without touching replicas. */
 export const describeInstanceKind: Kind<Parts> = { name: 'describe-instance', tasks: [], ...settled };
 
-export async function changeInstance(services: Services, caller: Caller, scope: InstanceScope, request: ChangeRequest): Promise<Accepted> {
+export async function changeInstance(
+  services: Services,
+  caller: Caller,
+  scope: InstanceScope,
+  request: ChangeRequest,
+): Promise<Accepted> {
   return acceptJob(services, caller, scope, async (tx, instance) => {
     const refused = refusal('change', instance.wanted, instance.replicas);
     if (refused) throw new Problem('invalid', refused);
@@ -57,17 +72,31 @@ export async function changeInstance(services: Services, caller: Caller, scope: 
     const release = releaseId(services.newId());
     const replicas = request.replicas ?? instance.replicas;
     const now = services.now();
-    await insertRelease(tx, { id: release, instance: instance.id, project: caller.project, content, replicas, createTime: now });
+    await insertRelease(tx, {
+      id: release,
+      instance: instance.id,
+      project: caller.project,
+      content,
+      replicas,
+      createTime: now,
+    });
     if (request.artifacts) await updateInstance(tx, instance.id, { hasOwnArtifacts: true });
     const next = await nextRollout(tx, instance, release, now);
     const hosts = request.referResources && placement.hosts ? { hosts: placement.hosts } : {};
-    return { kind: changeInstanceKind, activity: 'changing', plan: { ...next, replicas, ...hosts, ...description } };
+    return {
+      kind: changeInstanceKind,
+      activity: 'changing',
+      plan: { ...next, replicas, ...hosts, ...description },
+    };
   });
 }
 
 function assertUnchanged(instance: Instance, { name, environment }: ChangeRequest): void {
   if (name !== undefined && name !== instance.name) {
-    throw new Problem('invalid', `name is "${name}" but the instance is called "${instance.name}", which cannot be changed; leave name out.`);
+    throw new Problem(
+      'invalid',
+      `name is "${name}" but the instance is called "${instance.name}", which cannot be changed; leave name out.`,
+    );
   }
   if (environment !== undefined && environment !== instance.environment) {
     throw new Problem(
@@ -80,7 +109,10 @@ function assertUnchanged(instance: Instance, { name, environment }: ChangeReques
 /** An instance stays where it was created: its replicas there are what a failed change falls back on. */
 async function placementOf(tx: Tx, instance: Instance, content: ReleaseContent): Promise<Placement> {
   const environment = await findEnvironment(tx, instance.project, instance.environment);
-  if (!environment) throw new Error(`Instance ${instance.id} is in environment ${instance.environment}, which is not stored.`);
+  if (!environment)
+    throw new Error(
+      `Instance ${instance.id} is in environment ${instance.environment}, which is not stored.`,
+    );
   const placement = await planPlacement(tx, environment, content.referResources);
   const { target } = placement;
   if (target.type !== instance.target.type || target.id !== instance.target.id) {

@@ -11,6 +11,9 @@ export async function claimHosts(tx: Tx, instance: Instance, content: ReleaseCon
   const owners = await claim(tx, { instance: instance.id, project: instance.project, hosts });
   for (const host of hosts) {
     if (owners.get(host) === instance.id && !(await isHostNameTaken(tx, host))) continue;
-    throw new Problem('invalid', `external_accesses names ${host}, which another instance has; choose another address.`);
+    throw new Problem(
+      'invalid',
+      `external_accesses names ${host}, which another instance has; choose another address.`,
+    );
   }
 }

@@ -1,6 +1,12 @@
 import { Problem } from '../domain/errors.ts';
 import { hostName } from '../domain/host-name.ts';
-import { instanceId, releaseId, type ApplicationId, type ComponentId, type InstanceId } from '../domain/ids.ts';
+import {
+  instanceId,
+  releaseId,
+  type ApplicationId,
+  type ComponentId,
+  type InstanceId,
+} from '../domain/ids.ts';
 import type { CreateRequest } from '../domain/request.ts';
 import type { Kind } from '../jobs/kind.ts';
 import { findEnvironment } from '../store/environments.ts';
@@ -27,7 +33,15 @@ import { surroundingsOf } from './surroundings.ts';
 
 export const createInstanceKind: Kind<Parts> = {
   name: 'create-instance',
-  tasks: [checkTarget, resolveArtifact, buildRelease, provisionReplicas, awaitHealthy, confirmHealthy, switchTraffic],
+  tasks: [
+    checkTarget,
+    resolveArtifact,
+    buildRelease,
+    provisionReplicas,
+    awaitHealthy,
+    confirmHealthy,
+    switchTraffic,
+  ],
   ...settled,
 };
 
@@ -70,7 +84,9 @@ export async function createInstance(
       wanted: 'running',
       replicas: request.replicas,
       ...(placement.hosts && { hosts: placement.hosts }),
-      ...(services.appUsers && { uid: await nextUid(tx, { from: services.appUsers.low, to: services.appUsers.high }) }),
+      ...(services.appUsers && {
+        uid: await nextUid(tx, { from: services.appUsers.low, to: services.appUsers.high }),
+      }),
       requestedRelease: release,
       hasOwnArtifacts: request.artifacts !== undefined,
       creator: caller.userName,
@@ -78,7 +94,14 @@ export async function createInstance(
     });
     const instance = await findInstance(tx, id);
     if (!instance) throw new Error(`Instance ${id} was written and cannot be read in the same transaction.`);
-    await insertRelease(tx, { id: release, instance: id, project: caller.project, content, replicas: request.replicas, createTime: now });
+    await insertRelease(tx, {
+      id: release,
+      instance: id,
+      project: caller.project,
+      content,
+      replicas: request.replicas,
+      createTime: now,
+    });
     await claimHosts(tx, instance, content);
     const plan = await nextRollout(tx, instance, release, now);
     return openFor(services, tx, caller, instance, { kind: createInstanceKind, activity: 'creating', plan });

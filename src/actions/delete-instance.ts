@@ -59,7 +59,10 @@ export async function openDeletion(
   instance: Instance,
   { force }: { readonly force: boolean },
 ): Promise<Accepted> {
-  const problem = new Problem('preempted', `Instance ${instance.id} was deleted by ${caller.userName} while this job was open.`);
+  const problem = new Problem(
+    'preempted',
+    `Instance ${instance.id} was deleted by ${caller.userName} while this job was open.`,
+  );
   await preempt(tx, instance.id, problem, { now: services.now() });
   await updateInstance(tx, instance.id, { wanted: 'deleted' });
   return openFor(services, tx, caller, instance, {

@@ -15,22 +15,35 @@ export interface Placement {
   readonly hosts?: readonly HostId[];
 }
 
-export async function planPlacement(tx: Tx, environment: Environment, referred: readonly ReferResource[]): Promise<Placement> {
+export async function planPlacement(
+  tx: Tx,
+  environment: Environment,
+  referred: readonly ReferResource[],
+): Promise<Placement> {
   const resources = [...environment.baseResources, ...environment.optionalResources];
   for (const resource of referred) assertIncluded(resource, resources, environment.id);
   const first = referred.find(({ type }) => isBaseType(type.toLowerCase()));
   const resource = first ?? environment.baseResources[0];
   const type = resource?.type.toLowerCase();
   if (!resource || type === undefined || !isBaseType(type)) {
-    throw new Problem('noBaseResource', `Environment ${environment.id} has no base resource; add one of type cce, cci, ecs or as to it.`);
+    throw new Problem(
+      'noBaseResource',
+      `Environment ${environment.id} has no base resource; add one of type cce, cci, ecs or as to it.`,
+    );
   }
   const hosts = await planHosts(tx, first?.parameters?.['hosts']);
   return { target: { type, id: resource.id }, platformType: platformType(type), ...(hosts && { hosts }) };
 }
 
-function assertIncluded({ id, type }: ReferResource, resources: readonly Resource[], environment: string): void {
+function assertIncluded(
+  { id, type }: ReferResource,
+  resources: readonly Resource[],
+  environment: string,
+): void {
   const wanted = type.toLowerCase();
-  const included = resources.some((resource) => resource.type === wanted && (resource.id === id || (wanted === 'ecs' && id === ANY_HOST)));
+  const included = resources.some(
+    (resource) => resource.type === wanted && (resource.id === id || (wanted === 'ecs' && id === ANY_HOST)),
+  );
   if (included || (wanted === 'cse' && id === 'default')) return;
   throw new Problem(
     wanted === 'elb' ? 'loadBalancerUnknown' : 'invalid',
@@ -46,7 +59,11 @@ export async function planHosts(tx: Tx, sent: unknown): Promise<readonly HostId[
   const hosts = await listHosts(tx);
   return names.map((name) => {
     const host = hosts.find(({ id }) => id === name.trim());
-    if (!host) throw new Problem('invalid', `hosts names "${name}", which is no host here; expected one of ${hosts.map(({ id }) => id).join(', ')}.`);
+    if (!host)
+      throw new Problem(
+        'invalid',
+        `hosts names "${name}", which is no host here; expected one of ${hosts.map(({ id }) => id).join(', ')}.`,
+      );
     return host.id;
   });
 }

@@ -3,7 +3,13 @@ import { seal, unseal, type SealedVariable } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { Artifact, ExternalAccess, Probe, ReleaseContent } from '../domain/release.ts';
-import { MASKED, type AccessRequest, type ChangeRequest, type ProbeRequest, type Variable } from '../domain/request.ts';
+import {
+  MASKED,
+  type AccessRequest,
+  type ChangeRequest,
+  type ProbeRequest,
+  type Variable,
+} from '../domain/request.ts';
 import type { Services } from './caller.ts';
 
 type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now'>;
@@ -51,14 +57,22 @@ export function planRelease(
 }
 
 /** Whether two contents would run and read the same; a sealed value differs in every sealing, so values are compared unsealed. */
-export function isSameContent(sealing: Pick<Services, 'key'>, left: ReleaseContent, right: ReleaseContent): boolean {
+export function isSameContent(
+  sealing: Pick<Services, 'key'>,
+  left: ReleaseContent,
+  right: ReleaseContent,
+): boolean {
   const open = (variables: readonly SealedVariable[]) =>
     variables.map(({ name, value }) => [name, unseal(sealing.key, value)]);
   const comparable = ({ env, inheritedEnv, externalAccesses, ...rest }: ReleaseContent) => ({
     ...rest,
     env: open(env),
     inheritedEnv: open(inheritedEnv),
-    externalAccesses: externalAccesses.map(({ protocol, address, forwardPort }) => ({ protocol, address, forwardPort })),
+    externalAccesses: externalAccesses.map(({ protocol, address, forwardPort }) => ({
+      protocol,
+      address,
+      forwardPort,
+    })),
   });
   return isDeepStrictEqual(comparable(left), comparable(right));
 }
@@ -66,11 +80,17 @@ export function isSameContent(sealing: Pick<Services, 'key'>, left: ReleaseConte
 function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Artifact | undefined): Artifact {
   const own = Object.values(artifacts ?? {});
   if (own.length > 1) {
-    throw new Problem('invalid', `artifacts holds ${own.length} entries; expected one: an instance on processes runs one package.`);
+    throw new Problem(
+      'invalid',
+      `artifacts holds ${own.length} entries; expected one: an instance on processes runs one package.`,
+    );
   }
   const source = own[0] ?? componentSource;
   if (!source) {
-    throw new Problem('noArtifact', 'artifacts is missing and the component has no source of kind "artifact"; send one of them.');
+    throw new Problem(
+      'noArtifact',
+      'artifacts is missing and the component has no source of kind "artifact"; send one of them.',
+    );
   }
   if (source.type !== 'package') {
     throw new Problem(
@@ -81,15 +101,25 @@ function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Artif
   return source;
 }
 
-function sealAll(sealing: Sealing, variables: readonly Variable[], stored: readonly SealedVariable[]): SealedVariable[] {
+function sealAll(
+  sealing: Sealing,
+  variables: readonly Variable[],
+  stored: readonly SealedVariable[],
+): SealedVariable[] {
   return variables.map(({ name, value }) => {
     const kept = value === MASKED ? stored.find((variable) => variable.name === name) : undefined;
     return kept ?? { name, value: seal(sealing.key, value, sealing.newNonce()) };
   });
 }
 
-function planAccess(sealing: Sealing, access: AccessRequest, current: readonly ExternalAccess[]): ExternalAccess {
-  const known = current.find(({ id, address }) => (access.id ? id === access.id : address === access.address));
+function planAccess(
+  sealing: Sealing,
+  access: AccessRequest,
+  current: readonly ExternalAccess[],
+): ExternalAccess {
+  const known = current.find(({ id, address }) =>
+    access.id ? id === access.id : address === access.address,
+  );
   const now = sealing.now();
   return {
     id: known?.id ?? sealing.newId(),

@@ -12,10 +12,18 @@ import type { Services } from './caller.ts';
 const quiet: Pick<Kind<Parts>, 'succeeded' | 'failed'> = { async succeeded() {}, async failed() {} };
 
 /** Puts right what deviates from what should run. It yields to users' jobs, and nobody waits for it. */
-export const repairInstanceKind: Kind<Parts> = { name: 'repair-instance', tasks: [restoreReplicas, retireReplicas], ...quiet };
+export const repairInstanceKind: Kind<Parts> = {
+  name: 'repair-instance',
+  tasks: [restoreReplicas, retireReplicas],
+  ...quiet,
+};
 
 /** Ends what a deleted instance left on a target. */
-export const cleanUpInstanceKind: Kind<Parts> = { name: 'clean-up-instance', tasks: [retireReplicas], ...quiet };
+export const cleanUpInstanceKind: Kind<Parts> = {
+  name: 'clean-up-instance',
+  tasks: [retireReplicas],
+  ...quiet,
+};
 
 const PLATFORM = 'openstage';
 

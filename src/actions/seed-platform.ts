@@ -1,5 +1,14 @@
 import { Problem } from '../domain/errors.ts';
-import { applicationId, domainId, environmentId, projectId, userId, type HostId, type ProjectId, type UserId } from '../domain/ids.ts';
+import {
+  applicationId,
+  domainId,
+  environmentId,
+  projectId,
+  userId,
+  type HostId,
+  type ProjectId,
+  type UserId,
+} from '../domain/ids.ts';
 import { insertApplication } from '../store/applications.ts';
 import { insertEnvironment } from '../store/environments.ts';
 import { fixFact } from '../store/facts.ts';
@@ -28,7 +37,10 @@ export interface Seed {
 }
 
 /** What a fresh platform holds: domain, administrator, project, an application and an environment. Any number of times. */
-export async function seedPlatform(store: Store, seed: Seed): Promise<{ readonly project: ProjectId; readonly admin: UserId }> {
+export async function seedPlatform(
+  store: Store,
+  seed: Seed,
+): Promise<{ readonly project: ProjectId; readonly admin: UserId }> {
   const passwordHash = (await hasAdmin(store)) ? undefined : await seed.adminPasswordHash();
   return store.write(async (tx) => {
     const region = await fixFact(tx, 'region', seed.region);
@@ -66,10 +78,16 @@ async function seedDomain(tx: Tx, seed: Seed) {
   return id;
 }
 
-async function seedAdmin(tx: Tx, seed: Seed, domain: ReturnType<typeof domainId>, passwordHash: string | undefined): Promise<UserId> {
+async function seedAdmin(
+  tx: Tx,
+  seed: Seed,
+  domain: ReturnType<typeof domainId>,
+  passwordHash: string | undefined,
+): Promise<UserId> {
   const existing = await findUserByName(tx, domain, ADMIN);
   if (existing) return existing.id;
-  if (passwordHash === undefined) throw new Error('The administrator was removed while the platform started; start it again.');
+  if (passwordHash === undefined)
+    throw new Error('The administrator was removed while the platform started; start it again.');
   const id = userId(bareId(seed));
   await insertUser(tx, { id, domain, name: ADMIN, passwordHash, isEnabled: true, createTime: seed.now });
   return id;

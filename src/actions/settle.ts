@@ -8,7 +8,10 @@ import type { Parts } from '../tasks/parts.ts';
 /** What every user's job leaves behind when it ends: an idle instance, with the description that was asked for. */
 export const settled: Pick<Kind<Parts>, 'succeeded' | 'failed'> = {
   async succeeded(tx: Tx, { instance, plan }: Job) {
-    await updateInstance(tx, instance, { activity: null, ...(plan.description !== undefined && { description: plan.description }) });
+    await updateInstance(tx, instance, {
+      activity: null,
+      ...(plan.description !== undefined && { description: plan.description }),
+    });
   },
   async failed(tx: Tx, { instance }: Job, problem: Problem) {
     const row = await findInstance(tx, instance);

@@ -17,18 +17,38 @@ import { noEffect, settled } from './settle.ts';
 /** A release that never served may have no build yet; for any other, resolving and building find their work done. */
 export const startInstanceKind: Kind<Parts> = {
   name: 'start-instance',
-  tasks: [checkTarget, resolveArtifact, buildRelease, provisionReplicas, awaitHealthy, confirmHealthy, switchTraffic, retireReplicas],
+  tasks: [
+    checkTarget,
+    resolveArtifact,
+    buildRelease,
+    provisionReplicas,
+    awaitHealthy,
+    confirmHealthy,
+    switchTraffic,
+    retireReplicas,
+  ],
   ...settled,
 };
 
 /** Starts the serving release anew, or the requested one where none has served; has no effect where all replicas are healthy. */
-export async function startInstance(services: Services, caller: Caller, scope: InstanceScope): Promise<Accepted> {
+export async function startInstance(
+  services: Services,
+  caller: Caller,
+  scope: InstanceScope,
+): Promise<Accepted> {
   return acceptJob(services, caller, scope, async (tx, instance) => {
     const refused = refusal('start', instance.wanted, instance.replicas);
     if (refused) throw new Problem('invalid', refused);
-    const isHealthy = instance.wanted === 'running' && instance.health.observable && instance.health.healthy >= instance.replicas;
+    const isHealthy =
+      instance.wanted === 'running' &&
+      instance.health.observable &&
+      instance.health.healthy >= instance.replicas;
     if (isHealthy && instance.servingRelease !== undefined) return { kind: noEffect, activity: 'starting' };
     const release = instance.servingRelease ?? instance.requestedRelease;
-    return { kind: startInstanceKind, activity: 'starting', plan: await nextRollout(tx, instance, release, services.now()) };
+    return {
+      kind: startInstanceKind,
+      activity: 'starting',
+      plan: await nextRollout(tx, instance, release, services.now()),
+    };
   });
 }

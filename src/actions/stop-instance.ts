@@ -9,9 +9,17 @@ import { acceptJob, type InstanceScope } from './accept-job.ts';
 import type { Accepted, Caller, Services } from './caller.ts';
 import { noEffect, settled } from './settle.ts';
 
-export const stopInstanceKind: Kind<Parts> = { name: 'stop-instance', tasks: [checkTarget, wantStopped, retireReplicas], ...settled };
+export const stopInstanceKind: Kind<Parts> = {
+  name: 'stop-instance',
+  tasks: [checkTarget, wantStopped, retireReplicas],
+  ...settled,
+};
 
-export async function stopInstance(services: Services, caller: Caller, scope: InstanceScope): Promise<Accepted> {
+export async function stopInstance(
+  services: Services,
+  caller: Caller,
+  scope: InstanceScope,
+): Promise<Accepted> {
   return acceptJob(services, caller, scope, async (_, instance) => {
     const refused = refusal('stop', instance.wanted, instance.replicas);
     if (refused) throw new Problem('invalid', refused);

@@ -26,7 +26,9 @@ export async function env({ dataDir }: Settings, form: 'json' | 'shell'): Promis
 async function idOf(client: Client, path: string, list: string, name: string): Promise<string> {
   const { body } = await client.request('GET', path);
   const items = memberOf(body, list);
-  const found: unknown = Array.isArray(items) ? items.find((item) => memberOf(item, 'name') === name) : undefined;
+  const found: unknown = Array.isArray(items)
+    ? items.find((item) => memberOf(item, 'name') === name)
+    : undefined;
   return String(memberOf(found, 'id') ?? '');
 }
 

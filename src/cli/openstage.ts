@@ -12,7 +12,10 @@ const MISUSED = 2;
 function withSettings(command: Command, listed: readonly Name[]): Command {
   for (const name of names) {
     const { about, fallback, variable } = rules[name];
-    const option = new Option(fallback === 'false' ? flagOf(name) : `${flagOf(name)} <value>`, `${about} (${variable}${fallback === '' ? '' : `, default ${fallback}`})`);
+    const option = new Option(
+      fallback === 'false' ? flagOf(name) : `${flagOf(name)} <value>`,
+      `${about} (${variable}${fallback === '' ? '' : `, default ${fallback}`})`,
+    );
     command.addOption(listed.includes(name) ? option : option.hideHelp());
   }
   return command;
@@ -29,29 +32,43 @@ function settingsOf(command: Command): Settings {
 }
 
 const program = new Command('openstage')
-  .description('The open, self-hosted application platform that speaks the ServiceStage component-management API')
+  .description(
+    'The open, self-hosted application platform that speaks the ServiceStage component-management API',
+  )
   .showHelpAfterError('(openstage --help lists the commands)')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : MISUSED));
 
 const where: readonly Name[] = ['dataDir', 'config'];
 
-withSettings(program.command('serve').description('Start the platform, to stay'), names).action((_, command: Command) =>
-  serve(settingsOf(command)),
+withSettings(program.command('serve').description('Start the platform, to stay'), names).action(
+  (_, command: Command) => serve(settingsOf(command)),
 );
-withSettings(program.command('env').description('Print what clients need, as export lines for a shell').option('--json', 'as JSON'), where).action(
-  ({ json }: { json?: boolean }, command: Command) => env(settingsOf(command), json === true ? 'json' : 'shell'),
+withSettings(
+  program
+    .command('env')
+    .description('Print what clients need, as export lines for a shell')
+    .option('--json', 'as JSON'),
+  where,
+).action(({ json }: { json?: boolean }, command: Command) =>
+  env(settingsOf(command), json === true ? 'json' : 'shell'),
 );
-withSettings(program.command('down').description('Stop the platform and all that it left running: applications, ingress, supervisor'), where).action(
-  (_, command: Command) => down(settingsOf(command)),
-);
+withSettings(
+  program
+    .command('down')
+    .description('Stop the platform and all that it left running: applications, ingress, supervisor'),
+  where,
+).action((_, command: Command) => down(settingsOf(command)));
 const runtime = program.command('runtime').description('What applications run on');
-withSettings(runtime.command('list').description('What was found here, or what to install'), where).action((_, command: Command) =>
-  listRuntimes(settingsOf(command)),
+withSettings(runtime.command('list').description('What was found here, or what to install'), where).action(
+  (_, command: Command) => listRuntimes(settingsOf(command)),
 );
-withSettings(runtime.command('install').description('Fetch a runtime into the data directory').argument('<name>', 'such as Tomcat8'), [
-  ...where,
-  'mavenUrl',
-]).action((name: string, _, command: Command) => installRuntime(settingsOf(command), name));
+withSettings(
+  runtime
+    .command('install')
+    .description('Fetch a runtime into the data directory')
+    .argument('<name>', 'such as Tomcat8'),
+  [...where, 'mavenUrl'],
+).action((name: string, _, command: Command) => installRuntime(settingsOf(command), name));
 
 try {
   await program.parseAsync();

@@ -9,10 +9,13 @@ export interface RunningPlatform extends Addresses {
 export function findPlatform(dataDir: string): RunningPlatform {
   const file = addressesFile(dataDir);
   if (!existsSync(file)) {
-    throw new Error(`No platform was started on the data directory ${dataDir}; start one with "npm start", or name its directory with --data-dir.`);
+    throw new Error(
+      `No platform was started on the data directory ${dataDir}; start one with "npm start", or name its directory with --data-dir.`,
+    );
   }
   const written: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (!isAddresses(written)) throw new Error(`${file} is not as this version writes it; restart the platform.`);
+  if (!isAddresses(written))
+    throw new Error(`${file} is not as this version writes it; restart the platform.`);
   return { ...written, password: readFileSync(passwordFile(dataDir), 'utf8').trim() };
 }
 
@@ -35,11 +38,18 @@ export class Client {
 
   static async signIn({ httpUrl, password, region }: RunningPlatform): Promise<Client> {
     const user = { name: 'admin', password, domain: { name: 'openstage' } };
-    const body = { auth: { identity: { methods: ['password'], password: { user } }, scope: { project: { name: region } } } };
-    const response = await reach(`${httpUrl}/v3/auth/tokens`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    const body = {
+      auth: { identity: { methods: ['password'], password: { user } }, scope: { project: { name: region } } },
+    };
+    const response = await reach(`${httpUrl}/v3/auth/tokens`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
     const token = response.headers.get('X-Subject-Token');
     const answer: unknown = await response.json();
-    if (!response.ok || token === null) throw new Error(`The platform at ${httpUrl} did not sign admin in: ${JSON.stringify(answer)}`);
+    if (!response.ok || token === null)
+      throw new Error(`The platform at ${httpUrl} did not sign admin in: ${JSON.stringify(answer)}`);
     return new Client(httpUrl, token, projectIn(answer));
   }
 
@@ -47,7 +57,11 @@ export class Client {
     return this.#token;
   }
 
-  async request(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }> {
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ readonly status: number; readonly body: unknown }> {
     const response = await reach(`${this.#base}${path}`, {
       method,
       headers: { 'X-Auth-Token': this.#token, 'Content-Type': 'application/json' },
@@ -62,13 +76,16 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {
-    throw new Error(`The platform does not answer at ${new URL(url).origin}; start it with "npm start".`, { cause: error });
+    throw new Error(`The platform does not answer at ${new URL(url).origin}; start it with "npm start".`, {
+      cause: error,
+    });
   }
 }
 
 function projectIn(answer: unknown): string {
   const id = memberOf(memberOf(memberOf(answer, 'token'), 'project'), 'id');
-  if (typeof id !== 'string') throw new Error('The platform answered a token without a project; look at its log.');
+  if (typeof id !== 'string')
+    throw new Error('The platform answered a token without a project; look at its log.');
   return id;
 }
 

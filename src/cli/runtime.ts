@@ -6,11 +6,22 @@ import type { Settings } from '../settings.ts';
 const searchPath = process.env['PATH'] ?? '';
 
 export async function listRuntimes({ dataDir, runtimeOverrides }: Settings): Promise<void> {
-  const locator = createLocator({ overrides: runtimeOverrides, path: searchPath, dataDir, areAppsOtherUsers: process.getuid?.() === 0 });
-  for (const runtime of runtimes) console.log(`${runtime.name.padEnd(10)} ${await locator.describe(runtime)}`);
+  const locator = createLocator({
+    overrides: runtimeOverrides,
+    path: searchPath,
+    dataDir,
+    areAppsOtherUsers: process.getuid?.() === 0,
+  });
+  for (const runtime of runtimes)
+    console.log(`${runtime.name.padEnd(10)} ${await locator.describe(runtime)}`);
 }
 
 export async function installRuntime({ dataDir, mavenUrl }: Settings, name: string): Promise<void> {
-  const found = await install(name, { dataDir, path: searchPath, tell: console.log, ...(mavenUrl !== undefined && { mavenUrl }) });
+  const found = await install(name, {
+    dataDir,
+    path: searchPath,
+    tell: console.log,
+    ...(mavenUrl !== undefined && { mavenUrl }),
+  });
   console.log(`${name} runs on ${found.version} from now on (${found.path}).`);
 }

@@ -8,9 +8,12 @@ export async function serve(settings: Settings): Promise<void> {
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, resolve);
   });
-  console.log(`\n${signal}: the platform stops${settings.ephemeral ? ', with all its applications' : '; applications and their ingress go on running'}.`);
+  console.log(
+    `\n${signal}: the platform stops${settings.ephemeral ? ', with all its applications' : '; applications and their ingress go on running'}.`,
+  );
   await platform.stop();
-  if (!settings.ephemeral) console.log('Start it again to carry on, or stop everything with: npx openstage down');
+  if (!settings.ephemeral)
+    console.log('Start it again to carry on, or stop everything with: npx openstage down');
 }
 
 function banner({ httpUrl, httpsHost, ingressUrl, data }: Platform, settings: Settings): string {

@@ -89,7 +89,9 @@ export interface Release {
 }
 
 /** The hosts of a release's accesses, lower case, without scheme, port and path. */
-export function accessHosts({ externalAccesses }: Pick<ReleaseContent, 'externalAccesses'>): readonly string[] {
+export function accessHosts({
+  externalAccesses,
+}: Pick<ReleaseContent, 'externalAccesses'>): readonly string[] {
   const hosts = externalAccesses.map(({ address }) => hostOf(address ?? '')).filter((host) => host !== '');
   return [...new Set(hosts)];
 }

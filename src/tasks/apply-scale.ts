@@ -8,7 +8,9 @@ export const applyScale: Task<Parts> = {
   pointOfNoReturn: true,
   async run({ plan, parts, write }) {
     const { replicas, hosts } = plan;
-    await write((tx) => updateInstance(tx, plan.instance, { replicas, ...(hosts && { hosts }), updateTime: parts.now() }));
+    await write((tx) =>
+      updateInstance(tx, plan.instance, { replicas, ...(hosts && { hosts }), updateTime: parts.now() }),
+    );
     await parts.routes.publish();
   },
 };

@@ -23,13 +23,18 @@ export const awaitHealthy: Task<Parts> = {
   async run(context) {
     const { plan, parts } = context;
     const instance = await loadInstance(parts, plan.instance);
-    const rollout = plan.next?.rollout ?? (instance.wanted === 'running' ? instance.servingRollout : undefined);
+    const rollout =
+      plan.next?.rollout ?? (instance.wanted === 'running' ? instance.servingRollout : undefined);
     if (rollout === undefined || plan.replicas === 0) return;
     await untilReady(context, instance, rollout);
   },
 };
 
-async function untilReady({ plan, parts, stop, write, progress }: TaskContext<Parts>, instance: Instance, rollout: number): Promise<void> {
+async function untilReady(
+  { plan, parts, stop, write, progress }: TaskContext<Parts>,
+  instance: Instance,
+  rollout: number,
+): Promise<void> {
   const start = performance.now();
   for (;;) {
     const all = await observe(parts, instance);
@@ -47,7 +52,10 @@ async function untilReady({ plan, parts, stop, write, progress }: TaskContext<Pa
     if (elapsedMs > parts.limits.readinessTimeoutMs) {
       throw sick[0]
         ? await neverHealthy(parts, instance, sick[0])
-        : new Problem('neverHealthy', `Only ${seen.length} of ${plan.replicas} replicas were there after ${Math.round(elapsedMs / 1000)} s.`);
+        : new Problem(
+            'neverHealthy',
+            `Only ${seen.length} of ${plan.replicas} replicas were there after ${Math.round(elapsedMs / 1000)} s.`,
+          );
     }
     await pause(LOOKS.find(({ untilMs }) => elapsedMs < untilMs)?.everyMs ?? 250);
     stop.throwIfAborted();

@@ -23,20 +23,26 @@ export const buildRelease: Task<Parts> = {
     if (release.launch) return;
     const { digest, fileName } = release;
     if (!digest || fileName === undefined) {
-      throw new Problem('artifactUnavailable', `The package of release "${release.content.label}" was not resolved; deploy the instance again.`);
+      throw new Problem(
+        'artifactUnavailable',
+        `The package of release "${release.content.label}" was not resolved; deploy the instance again.`,
+      );
     }
     const runtime = await loadRuntime(parts, instance);
     const executables = await parts.locator.find(runtime, fileName);
     const key = buildKeyOf(BUILDER, digest, fileName, runtime.name, ...versionsOf(executables));
     progress(`building ${fileName} for ${runtime.displayName} with ${versionsOf(executables).join(', ')}`);
-    const dir = await parts.builds.ensure(key, (empty) => make(parts, { runtime, executables, digest, fileName, dir: empty, stop }));
+    const dir = await parts.builds.ensure(key, (empty) =>
+      make(parts, { runtime, executables, digest, fileName, dir: empty, stop }),
+    );
     const context = await contextOf(parts, { runtime, executables, fileName, dir, stop });
     const launch = await runtime.launch(context);
     await write((tx) => updateRelease(tx, release.id, { build: key, launch }));
   },
 };
 
-const versionsOf = (executables: Executables): readonly string[] => [...executables.values()].map(({ version }) => version);
+const versionsOf = (executables: Executables): readonly string[] =>
+  [...executables.values()].map(({ version }) => version);
 
 interface Making {
   readonly runtime: Runtime;
@@ -53,7 +59,10 @@ async function make(parts: Parts, making: Making & { readonly digest: Digest }):
   await runtime.prepare(await contextOf(parts, making));
 }
 
-async function contextOf(parts: Parts, { runtime, executables, fileName, dir, stop }: Making): Promise<BuildContext> {
+async function contextOf(
+  parts: Parts,
+  { runtime, executables, fileName, dir, stop }: Making,
+): Promise<BuildContext> {
   const content = { dir: join(dir, 'package'), fileName };
   return {
     ...content,
@@ -61,6 +70,12 @@ async function contextOf(parts: Parts, { runtime, executables, fileName, dir, st
     form: await runtime.recognise(content),
     executables,
     run: (argv, options = {}) =>
-      runStep({ argv, dir, signal: stop, ...options, ...(parts.buildUser !== undefined && { user: parts.buildUser }) }),
+      runStep({
+        argv,
+        dir,
+        signal: stop,
+        ...options,
+        ...(parts.buildUser !== undefined && { user: parts.buildUser }),
+      }),
   };
 }

@@ -13,7 +13,10 @@ export const checkTarget: Task<Parts> = {
     if (!plan.next) return;
     const release = await loadRelease(parts, instance, plan.next.rollout);
     if (release.launch) {
-      const [problem] = await driver.check(await loadRollout(parts, instance, plan.next.rollout), plan.replicas);
+      const [problem] = await driver.check(
+        await loadRollout(parts, instance, plan.next.rollout),
+        plan.replicas,
+      );
       if (problem) throw problem;
       return;
     }

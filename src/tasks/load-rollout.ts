@@ -15,23 +15,42 @@ import type { Parts } from './parts.ts';
 /** An instance that a job works on exists, by the job's own existence. */
 export async function loadInstance(parts: Pick<Parts, 'store'>, id: InstanceId): Promise<Instance> {
   const instance = await findInstanceEvenDeleted(parts.store.read, id);
-  if (!instance) throw new Problem('instanceUnknown', `Instance ${id} is no longer there; it was removed while its job was open.`);
+  if (!instance)
+    throw new Problem(
+      'instanceUnknown',
+      `Instance ${id} is no longer there; it was removed while its job was open.`,
+    );
   return instance;
 }
 
-export async function loadRelease(parts: Pick<Parts, 'store'>, instance: Instance, rollout: number): Promise<Release> {
+export async function loadRelease(
+  parts: Pick<Parts, 'store'>,
+  instance: Instance,
+  rollout: number,
+): Promise<Release> {
   const row = await findRollout(parts.store.read, instance.id, rollout);
   const release = row && (await findRelease(parts.store.read, row.release));
-  if (!release) throw new Problem('releaseUnknown', `Rollout ${rollout} of instance ${instance.id} has no release; deploy the instance again.`);
+  if (!release)
+    throw new Problem(
+      'releaseUnknown',
+      `Rollout ${rollout} of instance ${instance.id} has no release; deploy the instance again.`,
+    );
   return release;
 }
 
 export async function loadRuntime(parts: Pick<Parts, 'store'>, instance: Instance): Promise<Runtime> {
   const component = await findComponent(parts.store.read, instance.project, undefined, instance.component);
-  if (!component) throw new Problem('componentUnknown', `Component ${instance.component} is no longer there; it was removed while its job was open.`);
+  if (!component)
+    throw new Problem(
+      'componentUnknown',
+      `Component ${instance.component} is no longer there; it was removed while its job was open.`,
+    );
   const runtime = findRuntime(component.runtime);
   if (!runtime) {
-    throw new Problem('runtimeMissing', `The runtime "${component.runtime}" is not known to this version of the platform; expected one of ${runtimes.map(({ name }) => name).join(', ')}.`);
+    throw new Problem(
+      'runtimeMissing',
+      `The runtime "${component.runtime}" is not known to this version of the platform; expected one of ${runtimes.map(({ name }) => name).join(', ')}.`,
+    );
   }
   return runtime;
 }
@@ -40,7 +59,10 @@ export async function loadRuntime(parts: Pick<Parts, 'store'>, instance: Instanc
 export async function loadRollout(parts: Parts, instance: Instance, number: number): Promise<Rollout> {
   const { content, build, launch } = await loadRelease(parts, instance, number);
   if (!build || !launch) {
-    throw new Problem('releaseUnknown', `The release "${content.label}" of instance ${instance.id} was never built; deploy the instance again.`);
+    throw new Problem(
+      'releaseUnknown',
+      `The release "${content.label}" of instance ${instance.id} was never built; deploy the instance again.`,
+    );
   }
   const own = new Set(content.env.map(({ name }) => name));
   const hosts = instance.hosts ?? (await listHosts(parts.store.read)).map(({ id }) => id);

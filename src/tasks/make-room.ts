@@ -17,7 +17,9 @@ export const makeRoom: Task<Parts> = {
     const leaving = (await observe(parts, instance)).filter(({ rollout }) => rollout === servingRollout);
     await write(async (tx) => {
       await deleteReplicas(tx, instance.id, servingRollout);
-      await updateInstance(tx, instance.id, { health: { healthy: 0, observable: true, detail: 'is being recreated' } });
+      await updateInstance(tx, instance.id, {
+        health: { healthy: 0, observable: true, detail: 'is being recreated' },
+      });
     });
     await parts.routes.publish();
     await drain(parts, leaving.map(replicaName), parts.limits.drainTimeoutMs, stop);
@@ -28,7 +30,9 @@ export const makeRoom: Task<Parts> = {
     const instance = await loadInstance(parts, plan.instance);
     if (instance.servingRollout === undefined || instance.wanted !== 'running') return;
     if (!(await isRecreated(parts, instance, plan.next?.rollout))) return;
-    await parts.driver(instance.driver).ensure(await loadRollout(parts, instance, instance.servingRollout), instance.replicas, stop);
+    await parts
+      .driver(instance.driver)
+      .ensure(await loadRollout(parts, instance, instance.servingRollout), instance.replicas, stop);
   },
 };
 

@@ -13,7 +13,12 @@ export async function observe(parts: Parts, instance: Instance): Promise<readonl
 }
 
 /** Stores what was seen and what it means for the instance's health. */
-export async function recordObserved(tx: Tx, instance: Instance, seen: readonly Observed[], now: number): Promise<void> {
+export async function recordObserved(
+  tx: Tx,
+  instance: Instance,
+  seen: readonly Observed[],
+  now: number,
+): Promise<void> {
   await upsertReplicas(tx, instance.project, seen, now);
   const serving = servingReplicas(instance, seen);
   const [first] = serving;
@@ -24,14 +29,20 @@ export async function recordObserved(tx: Tx, instance: Instance, seen: readonly 
 }
 
 export function servingReplicas(instance: Instance, seen: readonly Observed[]): readonly Observed[] {
-  return seen.filter(({ rollout, ordinal }) => rollout === instance.servingRollout && ordinal < instance.replicas);
+  return seen.filter(
+    ({ rollout, ordinal }) => rollout === instance.servingRollout && ordinal < instance.replicas,
+  );
 }
 
 function healthOf(instance: Instance, serving: readonly Observed[]): Health {
   const healthy = serving.filter(({ readiness }) => readiness.ready).length;
   const sick = serving.find(({ readiness }) => !readiness.ready);
   const missing = instance.replicas - serving.length;
-  const detail = sick ? describeSick(sick) : missing > 0 ? `${missing} of ${instance.replicas} replicas are not there` : undefined;
+  const detail = sick
+    ? describeSick(sick)
+    : missing > 0
+      ? `${missing} of ${instance.replicas} replicas are not there`
+      : undefined;
   return { healthy, observable: true, ...(detail !== undefined && { detail }) };
 }
 
@@ -54,10 +65,14 @@ export async function neverHealthy(parts: Parts, instance: Instance, replica: Ob
     log.push('(its log could not be read)');
   }
   const last = log.findLast((line) => line.trim() !== '');
-  return new Problem('neverHealthy', `${describeSick(replica)}.${last === undefined ? ' It logged nothing.' : ` Its last log line: ${last}`}`, {
-    ...(replica.lastExit && { exit: describeExit(replica.lastExit) }),
-    log,
-  });
+  return new Problem(
+    'neverHealthy',
+    `${describeSick(replica)}.${last === undefined ? ' It logged nothing.' : ` Its last log line: ${last}`}`,
+    {
+      ...(replica.lastExit && { exit: describeExit(replica.lastExit) }),
+      log,
+    },
+  );
 }
 
 export const byInstance = (seen: readonly Observed[]): ReadonlyMap<InstanceId, readonly Observed[]> =>

@@ -34,7 +34,12 @@ export const addReplicas: Task<Parts> = {
   name: 'add-replicas',
   async run({ plan, parts, stop }) {
     const instance = await loadInstance(parts, plan.instance);
-    if (instance.servingRollout === undefined || instance.wanted !== 'running' || plan.replicas <= plan.previousReplicas) return;
+    if (
+      instance.servingRollout === undefined ||
+      instance.wanted !== 'running' ||
+      plan.replicas <= plan.previousReplicas
+    )
+      return;
     const rollout = await loadRollout(parts, instance, instance.servingRollout);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
@@ -45,6 +50,8 @@ export const addReplicas: Task<Parts> = {
     const instance = await loadInstance(parts, plan.instance);
     if (instance.servingRollout === undefined) return;
     const keep = instance.wanted === 'running' ? plan.previousReplicas : 0;
-    await parts.driver(instance.driver).retire(instance.id, instance.servingRollout, keep, parts.limits.stopGraceMs);
+    await parts
+      .driver(instance.driver)
+      .retire(instance.id, instance.servingRollout, keep, parts.limits.stopGraceMs);
   },
 };

@@ -37,7 +37,11 @@ export class RoutePublisher {
       instances.map(({ id, hosts, isStopped, replicas }): Route => ({
         instance: id,
         hosts,
-        targets: replicas.map((replica) => ({ replica: replicaName(replica), host: replica.host, port: replica.port })),
+        targets: replicas.map((replica) => ({
+          replica: replicaName(replica),
+          host: replica.host,
+          port: replica.port,
+        })),
         ...(replicas.length === 0 && { absence: isStopped ? 'is stopped' : 'has no healthy replica' }),
       })),
     );
@@ -47,7 +51,12 @@ export class RoutePublisher {
 const LOOK_AGAIN_MS = 20;
 
 /** Waits until no request is in flight to the given replicas, at most for the time given: a WebSocket may stay for ever. */
-export async function drain(parts: Pick<Parts, 'ingress'>, replicas: readonly string[], mostMs: number, stop: AbortSignal): Promise<void> {
+export async function drain(
+  parts: Pick<Parts, 'ingress'>,
+  replicas: readonly string[],
+  mostMs: number,
+  stop: AbortSignal,
+): Promise<void> {
   const until = performance.now() + mostMs;
   while (performance.now() < until) {
     stop.throwIfAborted();

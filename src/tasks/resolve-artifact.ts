@@ -21,13 +21,21 @@ export const resolveArtifact: Task<Parts> = {
     if (own) {
       const found = await findPackage(parts.store.read, instance.project, own);
       if (!found) {
-        throw new Problem('artifactUnavailable', `The package ${own.name}/${own.version}/${own.file} is no longer in the repository; upload it again, then repeat the request.`);
+        throw new Problem(
+          'artifactUnavailable',
+          `The package ${own.name}/${own.version}/${own.file} is no longer in the repository; upload it again, then repeat the request.`,
+        );
       }
       await write((tx) => updateRelease(tx, release.id, { digest: found.digest, fileName: own.file }));
       return;
     }
     progress(`fetching ${url}`);
-    const fetched = await fetchArtifact(url, { store: parts.artifacts, allow: parts.fetchAllow, signal: stop, maxBytes: parts.limits.maxPackageBytes });
+    const fetched = await fetchArtifact(url, {
+      store: parts.artifacts,
+      allow: parts.fetchAllow,
+      signal: stop,
+      maxBytes: parts.limits.maxPackageBytes,
+    });
     await write(async (tx) => {
       await recordArtifact(tx, { digest: fetched.digest, size: fetched.size, time: parts.now() });
       await updateRelease(tx, release.id, { digest: fetched.digest, fileName: fetched.fileName });

@@ -33,8 +33,15 @@ export const retireReplicas: Task<Parts> = {
 };
 
 /** Ends the replicas of a rollout from ordinal `keep` on. */
-export async function retire({ parts, stop, write }: TaskContext<Parts>, instance: Instance, rollout: number, keep: number): Promise<void> {
-  const leaving = (await observe(parts, instance)).filter((replica) => replica.rollout === rollout && replica.ordinal >= keep);
+export async function retire(
+  { parts, stop, write }: TaskContext<Parts>,
+  instance: Instance,
+  rollout: number,
+  keep: number,
+): Promise<void> {
+  const leaving = (await observe(parts, instance)).filter(
+    (replica) => replica.rollout === rollout && replica.ordinal >= keep,
+  );
   if (keep > 0 && leaving.length === 0) return;
   await drain(parts, leaving.map(replicaName), parts.limits.drainTimeoutMs, stop);
   await parts.driver(instance.driver).retire(instance.id, rollout, keep, parts.limits.stopGraceMs);

@@ -16,7 +16,11 @@ export const confirmHealthy: Task<Parts> = {
     const seen = (await observe(parts, instance)).filter((replica) => replica.rollout === rollout);
     const sick = seen.find(({ readiness, ordinal }) => !readiness.ready && ordinal < plan.replicas);
     if (sick) throw await neverHealthy(parts, instance, sick);
-    if (seen.length < plan.replicas) throw new Problem('neverHealthy', `Only ${seen.length} of ${plan.replicas} new replicas are still there.`);
+    if (seen.length < plan.replicas)
+      throw new Problem(
+        'neverHealthy',
+        `Only ${seen.length} of ${plan.replicas} new replicas are still there.`,
+      );
   },
 };
 
@@ -36,7 +40,11 @@ export const switchTraffic: Task<Parts> = {
       const now = parts.now();
       await serveRelease(tx, { instance: instance.id, ...next, keep: parts.limits.keepReleases, time: now });
       const serving = { wanted: 'running', servingRollout: next.rollout, replicas: plan.replicas } as const;
-      await updateInstance(tx, instance.id, { ...serving, ...(plan.hosts && { hosts: plan.hosts }), updateTime: now });
+      await updateInstance(tx, instance.id, {
+        ...serving,
+        ...(plan.hosts && { hosts: plan.hosts }),
+        updateTime: now,
+      });
       await recordObserved(tx, { ...instance, ...serving }, seen, now);
     });
     await parts.routes.publish();

@@ -15,7 +15,10 @@ export interface CollectSettings {
   readonly now: () => number;
   /** How long ended jobs and deleted instances stay readable. */
   readonly keepHistoryMs: number;
-  readonly log: { readonly info: (fields: object, message: string) => void; readonly warn: (fields: object, message: string) => void };
+  readonly log: {
+    readonly info: (fields: object, message: string) => void;
+    readonly warn: (fields: object, message: string) => void;
+  };
 }
 
 const EVERY_MS = 60_000;

@@ -5,7 +5,11 @@ import type { Instance } from '../store/instances.ts';
  * What runs compared with what should run, as sets of replicas; that one is sick is no deviation, its host sees to it.
  * A sentence for the log, or undefined where all is as it should be.
  */
-export function deviates(instance: Instance, seen: readonly Observed[], unretired: readonly number[]): string | undefined {
+export function deviates(
+  instance: Instance,
+  seen: readonly Observed[],
+  unretired: readonly number[],
+): string | undefined {
   const serves = instance.deleteTime === undefined && instance.wanted === 'running';
   const serving = serves ? instance.servingRollout : undefined;
   const stray = seen.find(({ rollout, ordinal }) => rollout !== serving || ordinal >= instance.replicas);
@@ -14,6 +18,8 @@ export function deviates(instance: Instance, seen: readonly Observed[], unretire
   if (leftover !== undefined) return `rollout ${leftover} is to be retired`;
   if (serving === undefined) return undefined;
   const present = new Set(seen.map(({ ordinal }) => ordinal));
-  const missing = Array.from({ length: instance.replicas }, (_, ordinal) => ordinal).find((ordinal) => !present.has(ordinal));
+  const missing = Array.from({ length: instance.replicas }, (_, ordinal) => ordinal).find(
+    (ordinal) => !present.has(ordinal),
+  );
   return missing === undefined ? undefined : `replica ${missing} of rollout ${serving} is not there`;
 }

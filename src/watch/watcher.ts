@@ -55,9 +55,11 @@ export class Watcher {
     const { driver, log } = this.#settings;
     while (!this.#stop.signal.aborted) {
       try {
-        for await (const instance of driver.watch(this.#stop.signal)) await this.#inTurn(() => this.#lookAt(instance));
+        for await (const instance of driver.watch(this.#stop.signal))
+          await this.#inTurn(() => this.#lookAt(instance));
       } catch (error) {
-        if (!this.#stop.signal.aborted) log.warn({ error }, 'hints of the driver are lost for now; looking goes on');
+        if (!this.#stop.signal.aborted)
+          log.warn({ error }, 'hints of the driver are lost for now; looking goes on');
       }
       await pause(LOOK_EVERY_MS, this.#stop.signal);
     }
@@ -96,7 +98,11 @@ export class Watcher {
     for (const [id, left] of bySeen) {
       const instance = await findInstanceEvenDeleted(services.store.read, id);
       if (instance) await this.#repairIfNeeded(instance, left);
-      else this.#settings.log.warn({ instance: id }, 'replicas run here of an instance that the store does not know; they are left alone');
+      else
+        this.#settings.log.warn(
+          { instance: id },
+          'replicas run here of an instance that the store does not know; they are left alone',
+        );
     }
     if (isChanged) await this.#settings.routes.publish();
   }
@@ -107,7 +113,8 @@ export class Watcher {
       this.#isUnreachable = false;
       return seen;
     } catch (error) {
-      if (!this.#isUnreachable) this.#settings.log.warn({ error, driver: driver.name }, 'the driver cannot be reached');
+      if (!this.#isUnreachable)
+        this.#settings.log.warn({ error, driver: driver.name }, 'the driver cannot be reached');
       this.#isUnreachable = true;
       await this.#markUnobservable();
       return undefined;
@@ -119,13 +126,15 @@ export class Watcher {
     const { store } = this.#settings.services;
     for await (const instance of this.#instances()) {
       if (!instance.health.observable) continue;
-      await store.write((tx) => updateInstance(tx, instance.id, { health: { ...instance.health, observable: false } }));
+      await store.write((tx) =>
+        updateInstance(tx, instance.id, { health: { ...instance.health, observable: false } }),
+      );
     }
   }
 
   async *#instances(): AsyncGenerator<Instance> {
     const { read } = this.#settings.services.store;
-    for (let page = await listAllInstances(read, PAGE); page.length > 0; ) {
+    for (let page = await listAllInstances(read, PAGE); page.length > 0;) {
       yield* page;
       page = await listAllInstances(read, PAGE, page.at(-1)?.id);
     }
@@ -157,9 +166,14 @@ export class Watcher {
     if (instance.activity !== undefined) return;
     const { services, log } = this.#settings;
     const unretired = await listUnretiredRollouts(services.store.read, instance.id);
-    const deviation = deviates(instance, seen, unretired.map(({ number }) => number));
+    const deviation = deviates(
+      instance,
+      seen,
+      unretired.map(({ number }) => number),
+    );
     if (deviation === undefined) return;
-    if (await repairInstance(services, instance)) log.info({ instance: instance.id, deviation }, 'a repair begins');
+    if (await repairInstance(services, instance))
+      log.info({ instance: instance.id, deviation }, 'a repair begins');
   }
 }
 
