@@ -1,4 +1,9 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { Problem } from '../domain/errors.ts';
 import { Attempts } from '../iam/attempts.ts';
 import { Authenticator } from '../iam/authenticate.ts';
@@ -40,7 +45,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
 
   const app = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     bodyLimit: MAX_BODY_BYTES,
     requestIdHeader: false,

@@ -56,7 +56,13 @@ export function callerOf(request: FastifyRequest): Caller & { readonly project: 
 }
 
 function requestHash(request: FastifyRequest, user: string, project: string): string {
-  const parts = [user, project, request.method, request.url, request.routeOptions.config.isStreamed === true ? '' : canonical(request.body)];
+  const parts = [
+    user,
+    project,
+    request.method,
+    request.url,
+    request.routeOptions.config.isStreamed === true ? '' : canonical(request.body),
+  ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
