@@ -62,7 +62,7 @@ export class TestHost {
   }
 
   /** Another platform on the same data directory, one after the other. */
-  async open(): Promise<ProcessDriver> {
+  async open(options: Partial<ProcessDriverOptions> = {}): Promise<ProcessDriver> {
     this.#driver?.close();
     this.#driver = await openProcessDriver({
       dataDir: this.dataDir,
@@ -72,7 +72,12 @@ export class TestHost {
       node: process.execPath,
       log: quiet,
       ...this.#options,
-      supervisorArgs: ['--crash-file', this.crashFile, ...(this.#options.supervisorArgs ?? [])],
+      ...options,
+      supervisorArgs: [
+        '--crash-file',
+        this.crashFile,
+        ...(options.supervisorArgs ?? this.#options.supervisorArgs ?? []),
+      ],
     });
     return this.#driver;
   }
@@ -133,17 +138,12 @@ export class TestHost {
     process.kill(this.supervisorPid(), 'SIGKILL');
   }
 
-  /** Every process that bears the mark of this data directory, whoever its parent is. */
-  marked(): number[] {
+  /** Every process of this data directory, or of one instance, whoever its parent is. */
+  marked(instance = ''): number[] {
+    const home = `HOME=${join(this.dataDir, 'replicas', instance)}/`;
     return seeProcesses()
-      .filter(({ pid }) =>
-        environmentOf(pid).some((each) => each === `HOME_OF_TEST=${this.dir}` || this.#isHome(each)),
-      )
+      .filter(({ pid }) => environmentOf(pid).some((variable) => variable.startsWith(home)))
       .map(({ pid }) => pid);
-  }
-
-  #isHome(variable: string): boolean {
-    return variable.startsWith(`HOME=${this.dataDir}/`);
   }
 
   replicaDirs(): string[] {
@@ -154,7 +154,7 @@ export class TestHost {
   }
 
   async #end(): Promise<void> {
-    const driver = await this.driver();
+    const driver = await this.open();
     await driver.shutdown({ applications: 'stop' });
     await until('no process is left', () => this.marked().length === 0);
     rmSync(this.dir, { recursive: true, force: true });
