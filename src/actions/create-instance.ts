@@ -10,10 +10,12 @@ import {
 import type { CreateRequest } from '../domain/request.ts';
 import type { Kind } from '../jobs/kind.ts';
 import { findEnvironment } from '../store/environments.ts';
+import { UniqueViolation } from '../store/faults.ts';
 import { isHostNameTaken, nextUid } from '../store/instance-claims.ts';
 import { findInstance, insertInstance } from '../store/instances.ts';
 import type { Tx } from '../store/open.ts';
 import { insertRelease } from '../store/releases.ts';
+import { unique } from '../store/tables.ts';
 import { awaitHealthy } from '../tasks/await-healthy.ts';
 import { buildRelease } from '../tasks/build-release.ts';
 import { checkTarget } from '../tasks/check-target.ts';
@@ -52,10 +54,27 @@ export async function createInstance(
   scope: { readonly application: ApplicationId; readonly component: ComponentId },
   request: CreateRequest,
 ): Promise<Accepted> {
-  const accepted = await services.store.write(async (tx) => {
+  const accepted = await named(request.name, () => write(services, caller, scope, request));
+  services.wake();
+  return accepted;
+}
+
+function write(
+  services: Services,
+  caller: Caller,
+  scope: { readonly application: ApplicationId; readonly component: ComponentId },
+  request: CreateRequest,
+): Promise<Accepted> {
+  return services.store.write(async (tx) => {
     const repeated = await repeatedRequest(tx, caller);
     if (repeated) return repeated;
     const { application, component } = await componentInScope(tx, caller, scope);
+    if (component.isDeleting) {
+      throw new Problem(
+        'invalid',
+        `Component ${component.id} is being deleted; create the instance in another one.`,
+      );
+    }
     const environment = await findEnvironment(tx, caller.project, request.environment);
     if (!environment) {
       throw new Problem(
@@ -106,8 +125,20 @@ export async function createInstance(
     const plan = await nextRollout(tx, instance, release, now);
     return openFor(services, tx, caller, instance, { kind: createInstanceKind, activity: 'creating', plan });
   });
-  services.wake();
-  return accepted;
+}
+
+async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UniqueViolation) || error.constraint !== unique.instanceName) throw error;
+    throw new Problem(
+      'nameTaken',
+      `An instance named "${name}" exists in this environment already; choose another name.`,
+      {},
+      { cause: error },
+    );
+  }
 }
 
 /** Computed once; where another instance has that name already, six characters of the id tell them apart. */
