@@ -104,7 +104,19 @@ export class SupervisorLink {
   async #open(): Promise<Connection> {
     const running = await tryOpen(this.#path);
     if (running) return running;
-    const { ended } = startSupervisor(this.#start);
+    let end = '';
+    // One that is killed while it starts says nothing about the next.
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const started = startSupervisor(this.#start);
+      const result = await this.#knock(started.ended);
+      if (typeof result !== 'string') return result;
+      end = result;
+    }
+    throw unreachable(end, this.#start.logFile);
+  }
+
+  /** The connection, or why there is none. */
+  async #knock(ended: Promise<string>): Promise<Connection | string> {
     let end: string | undefined;
     void ended.then((how) => (end = how));
     for (const deadline = performance.now() + START_MS; performance.now() < deadline; await wait(KNOCK_MS)) {
@@ -115,8 +127,7 @@ export class SupervisorLink {
         return connection;
       }
       // "code 0": another one was faster, and will answer soon.
-      if (end !== undefined && end !== 'code 0')
-        throw unreachable(`it ended with ${end}`, this.#start.logFile);
+      if (end !== undefined && end !== 'code 0') return `it ended with ${end}`;
     }
     throw unreachable(`it did not answer within ${START_MS / 1000} s`, this.#start.logFile);
   }

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ask, never, SLEEP, TestHost, until, untilReady, WEB } from './test-host.ts';
+
+test('an application outlives the platform and its supervisor, and is found again', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(WEB);
+  await driver.ensure(rollout, 1, never());
+  const [before] = await untilReady(driver, rollout);
+  const victim = host.supervisorPid();
+  host.killSupervisor();
+  await until('another supervisor took over', () => host.supervisorPid() !== victim);
+  const [after] = await driver.observe();
+  assert.equal(after?.pid, before?.pid);
+  assert.deepEqual(after?.address, before?.address);
+  assert.equal(after?.startedAt, before?.startedAt);
+  assert.equal(after?.restarts, 0);
+  assert.ok(after?.readiness.ready, 'it was ready, so it never left the service');
+  assert.equal(await ask(after, '/'), `pid ${before?.pid}`);
+});
+
+test('a second platform finds the supervisor of the first', async (t) => {
+  const host = new TestHost(t);
+  const rollout = host.rollout(SLEEP);
+  await (await host.driver()).ensure(rollout, 1, never());
+  const pid = host.supervisorPid();
+  const next = await host.open();
+  assert.equal((await next.observe()).length, 1);
+  assert.equal(host.supervisorPid(), pid);
+});
+
+test('a supervisor shrugs at SIGHUP', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  process.kill(host.supervisorPid(), 'SIGHUP');
+  assert.deepEqual(await driver.observe(), []);
+  assert.deepEqual(process.kill(host.supervisorPid(), 0), true);
+});
+
+test('an end that nobody saw is reported as unknown, and the application is started again', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(WEB);
+  await driver.ensure(rollout, 1, never());
+  const [before] = await untilReady(driver, rollout);
+  assert.ok(before?.pid);
+  driver.close();
+  host.killSupervisor();
+  process.kill(before.pid, 'SIGKILL');
+  const next = await host.open();
+  const [after] = await until('it runs again', async () => {
+    const seen = await next.observe();
+    return seen[0]?.readiness.ready ? seen : undefined;
+  }).then((seen) => seen ?? []);
+  assert.ok(after);
+  assert.equal(after.lastExit?.unknown, true);
+  assert.equal(after.lastExit?.code, undefined);
+  assert.equal(after.restarts, 1);
+  assert.deepEqual(after.address, before.address);
+});
+
+test('the end of an adopted process is noticed', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 1, never());
+  const [before] = await driver.observe();
+  assert.ok(before?.pid);
+  driver.close();
+  host.killSupervisor();
+  const next = await host.open();
+  process.kill(before.pid, 'SIGKILL');
+  await until('another process runs', async () => {
+    const [after] = await next.observe();
+    return after?.pid !== undefined && after.pid !== before.pid;
+  });
+  assert.equal(host.marked().length, 1);
+});
+
+test('after a reboot every application is started again', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(WEB);
+  await driver.ensure(rollout, 2, never());
+  const before = await untilReady(driver, rollout, 2);
+  driver.close();
+  host.killSupervisor();
+  for (const { pid } of before) if (pid) process.kill(pid, 'SIGKILL');
+  const next = await host.open({ supervisorArgs: ['--boot-id', 'another-boot'] });
+  const after = await untilReady(next, rollout, 2);
+  assert.deepEqual(
+    after.map((each) => each.lastExit?.unknown),
+    [true, true],
+  );
+  assert.equal(host.marked().length, 2);
+});
+
+test('a stranger that got the number of a dead replica is left alone', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 1, never());
+  const [before] = await driver.observe();
+  assert.ok(before?.pid);
+  driver.close();
+  host.killSupervisor();
+  process.kill(before.pid, 'SIGKILL');
+  const stranger = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
+  t.after(() => stranger.kill('SIGKILL'));
+  const state = join(host.dataDir, 'replicas', rollout.instance, '1-0', 'state.json');
+  const record: unknown = JSON.parse(readFileSync(state, 'utf8'));
+  assert.ok(typeof record === 'object');
+  writeFileSync(state, JSON.stringify({ ...record, pid: stranger.pid }));
+  const next = await host.open();
+  await until('it runs again', async () => (await next.observe())[0]?.pid !== undefined);
+  assert.notEqual((await next.observe())[0]?.pid, stranger.pid);
+  await next.retire(rollout.instance, 1, 0, 1000);
+  assert.equal(stranger.exitCode, null);
+  assert.equal(stranger.signalCode, null);
+});
+
+test('a replica directory that was never finished is cleared away', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 1, never());
+  driver.close();
+  host.killSupervisor();
+  writeFileSync(join(host.dataDir, 'replicas', rollout.instance, '1-0', 'replica.json'), '{"rollo');
+  const next = await host.open();
+  assert.deepEqual(await next.observe(), []);
+  await until('its process is gone', () => host.marked().length === 0);
+  assert.deepEqual(host.replicaDirs(), []);
+});
+
+test('a shutdown that leaves the applications leaves them', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 1, never());
+  const supervisor = host.supervisorPid();
+  await driver.shutdown({ applications: 'leave' });
+  await until('the supervisor has ended', () => isGone(supervisor));
+  assert.equal(host.marked().length, 1);
+  assert.equal((await (await host.open()).observe())[0]?.pid, host.marked()[0]);
+});
+
+test('applications that a shutdown stopped are started again by the next supervisor', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 2, never());
+  await driver.shutdown({ applications: 'stop' });
+  assert.deepEqual(host.marked(), []);
+  const next = await host.open();
+  await until(
+    'both run',
+    async () => (await next.observe()).filter((each) => each.pid !== undefined).length === 2,
+  );
+});
+
+test('a data directory has one supervisor, however many are started', async (t) => {
+  const host = new TestHost(t);
+  await host.driver();
+  const main = new URL('../../../src/drivers/process/supervisor/main.ts', import.meta.url).pathname;
+  const words = ['--data-dir', host.dataDir, '--key-file', join(host.dir, 'key'), '--ports', '20000-20010'];
+  const second = spawn(process.execPath, [main, ...words, '--log-file', join(host.dir, 'second.log')], {
+    stdio: 'ignore',
+  });
+  const [code] = await once(second, 'exit');
+  assert.equal(code, 0);
+  assert.match(readFileSync(join(host.dir, 'second.log'), 'utf8'), /another supervisor runs/);
+});
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
