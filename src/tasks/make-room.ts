@@ -1,4 +1,4 @@
-import type { Task, TaskContext } from '../jobs/kind.ts';
+import type { Task } from '../jobs/kind.ts';
 import { updateInstance, type Instance } from '../store/instances.ts';
 import { deleteReplicas } from '../store/replicas.ts';
 import { loadInstance, loadRelease, loadRollout } from './load-rollout.ts';

@@ -47,11 +47,11 @@ function healthOf(instance: Instance, serving: readonly Observed[]): Health {
 }
 
 /** What is wrong with one replica, in a sentence. */
-export function describeSick(replica: Observed): string {
-  const exit = replica.lastExit ? `exited with ${describeExit(replica.lastExit)}` : undefined;
-  const restarts = replica.restarts > 0 ? `, started again ${replica.restarts} times` : '';
-  const saw = replica.readiness.saw;
-  return `Replica ${replica.ordinal} ${replica.state === 'backoff' || !saw ? `${exit ?? 'is not ready'}${restarts}` : `is not ready: ${saw}${exit ? ` (it ${exit} before${restarts})` : ''}`}`;
+export function describeSick({ ordinal, lastExit, restarts, readiness }: Observed): string {
+  if (lastExit && restarts > 0)
+    return `Replica ${ordinal} exited with ${describeExit(lastExit)} and was started again ${restarts} times`;
+  if (lastExit) return `Replica ${ordinal} exited with ${describeExit(lastExit)}`;
+  return `Replica ${ordinal} is not ready: ${readiness.saw}`;
 }
 
 const LOG_LINES = 20;
