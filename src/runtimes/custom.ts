@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { firstFile, holds, inRelease, isExecutableFile, rootOf, unusable } from './package-content.ts';
+import { firstFile, holds, inRelease, isExecutableFile, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -14,8 +14,7 @@ export const custom: Runtime = {
   missing: 'This host cannot run custom packages.',
   ways: () => [[]],
 
-  async recognise({ dir }) {
-    const root = await rootOf(dir);
+  async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
     const program = await firstFile(root, PROGRAMS);
     if (program === undefined) {
@@ -32,7 +31,7 @@ export const custom: Runtime = {
   },
 
   async launch(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     const base = {
       env: {},
       portVariables: [],

@@ -13,7 +13,7 @@ export interface Installation {
   /** The platform's PATH, where mvn is looked for. */
   readonly path: string;
   /** Told what happens, a sentence at a time. */
-  tell(message: string): void;
+  readonly tell: (message: string) => void;
 }
 
 /** The last Tomcat that serves javax.servlet, for which packages of Tomcat 8's time were written. */

@@ -8,7 +8,7 @@ const ENTRY_BYTES_MOST = 64 * 1024 * 1024;
 
 export interface JarEntry {
   readonly name: string;
-  read(): Promise<Buffer>;
+  readonly read: () => Promise<Buffer>;
 }
 
 /** The files of a .jar or .war, in the archive's order; a Problem where it is not one. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
 import { mainClassOf } from './jar-file.ts';
-import { inRelease, rootOf } from './package-content.ts';
+import { inRelease } from './package-content.ts';
 import { pathOf } from './procfile.ts';
 import type { Launch } from '../domain/launch.ts';
 import { dirname } from 'node:path';
@@ -65,7 +65,7 @@ export const isExecutableJar = async (root: string, name: string): Promise<boole
 /** Starts the package's only archive by `java -jar`. */
 export async function launchJar(build: BuildContext): Promise<Launch> {
   const found = javaOf(build);
-  const root = await rootOf(build.dir);
+  const root = build.dir;
   const [jar = ''] = await archivesIn(root, '.jar', '.war');
   return {
     argv: [found.path, ...jvmOptions(found), '-jar', inRelease(build, join(root, jar))],

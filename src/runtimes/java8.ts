@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { archivesIn, isExecutableJar, java, JAVA_MISSING, javaOf, launchJar } from './java.ts';
-import { holds, rootOf, unusable } from './package-content.ts';
+import { holds, unusable } from './package-content.ts';
 import { launchByLine, webLine } from './procfile.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -12,8 +12,7 @@ export const java8: Runtime = {
   missing: JAVA_MISSING,
   ways: () => [[java]],
 
-  async recognise({ dir }) {
-    const root = await rootOf(dir);
+  async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
     const [jar, ...others] = await archivesIn(root, '.jar', '.war');
     if (jar === undefined) {
@@ -38,7 +37,7 @@ export const java8: Runtime = {
   async launch(build) {
     if (build.form === 'jar') return launchJar(build);
     const found = javaOf(build);
-    const line = (await webLine(await rootOf(build.dir))) ?? '';
+    const line = (await webLine(build.dir)) ?? '';
     return launchByLine(build, 'The Procfile', line, [dirname(found.path)], {
       env: {},
       portVariables: ['SERVER_PORT'],

@@ -60,5 +60,5 @@ async function* piecesOf(
 
 interface NamedFile {
   readonly name: string;
-  read(): Promise<Buffer>;
+  readonly read: () => Promise<Buffer>;
 }

@@ -9,7 +9,6 @@ import {
   isDirectory,
   isFile,
   readSmallText,
-  rootOf,
   unusable,
 } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
@@ -60,8 +59,7 @@ export const nodejs8: Runtime = {
     'install nodejs), or set OPENSTAGE_NODE to the path of node.',
   ways: () => [[node, npm]],
 
-  async recognise({ dir }) {
-    const root = await rootOf(dir);
+  async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
     const manifest = await readManifest(root);
     if (manifest?.start !== undefined) return 'start script';
@@ -79,7 +77,7 @@ export const nodejs8: Runtime = {
   },
 
   async prepare(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     const manifest = await readManifest(root);
     if (manifest?.hasDependencies !== true || (await isDirectory(join(root, 'node_modules')))) return;
     const program = build.executables.get(npm.name);
@@ -103,7 +101,7 @@ export const nodejs8: Runtime = {
   },
 
   async launch(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     const found = nodeOf(build);
     const dirs = [join(root, 'node_modules', '.bin'), dirname(found.path)];
     const base = { env: { NODE_ENV: 'production' }, portVariables: [], runtimeVersion: found.version };

@@ -5,16 +5,6 @@ import type { BuildContext } from './runtime.ts';
 
 export const unusable = (message: string): Problem => new Problem('packageUnusable', message);
 
-/** Directories that mean something to a runtime, so they are not a mere wrapper around the package. */
-const MEANINGFUL = new Set(['WEB-INF', 'META-INF', 'node_modules', 'public', 'bin', 'src', 'app', 'lib']);
-
-/** Where the package begins: archives often hold everything in one directory of their own. */
-export async function rootOf(dir: string): Promise<string> {
-  const [only, ...others] = await readdir(dir, { withFileTypes: true });
-  const isWrapper = only?.isDirectory() === true && others.length === 0 && !MEANINGFUL.has(only.name);
-  return isWrapper ? join(dir, only.name) : dir;
-}
-
 /** The path of a file of the build, as a launch names it. */
 export function inRelease(build: Pick<BuildContext, 'buildDir'>, path: string): string {
   const below = relative(build.buildDir, path);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Launch } from '../domain/launch.ts';
 import { apache, apacheFiles, modPhp } from './apache.ts';
 import { ask, isAtLeast } from './ask-version.ts';
-import { holds, inRelease, isFile, rootOf, unusable } from './package-content.ts';
+import { holds, inRelease, isFile, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Executable, Runtime } from './runtime.ts';
 
@@ -30,8 +30,7 @@ export const php7: Runtime = {
     "php-cli for PHP's own server), or set OPENSTAGE_PHP to the path of php.",
   ways: () => [[apache, modPhp], [php]],
 
-  async recognise({ dir }) {
-    const root = await rootOf(dir);
+  async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
     if (await isFile(join(root, 'public', 'index.php'))) return 'public';
     if (await isFile(join(root, 'index.php'))) return 'root';
@@ -42,7 +41,7 @@ export const php7: Runtime = {
   },
 
   async launch(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     const version = versionOf(build);
     if (build.form === 'procfile') {
       const line = (await webLine(root)) ?? '';

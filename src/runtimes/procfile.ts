@@ -1,13 +1,6 @@
 import { join } from 'node:path';
 import type { Launch } from '../domain/launch.ts';
-import {
-  inRelease,
-  interpreterOf,
-  isExecutableFile,
-  readSmallText,
-  rootOf,
-  unusable,
-} from './package-content.ts';
+import { inRelease, interpreterOf, isExecutableFile, readSmallText, unusable } from './package-content.ts';
 import type { BuildContext } from './runtime.ts';
 import { splitStartLine } from './start-line.ts';
 
@@ -64,7 +57,7 @@ export async function launchByLine(
 ): Promise<Launch> {
   return {
     argv: await startArgv(build, where, line, dirs),
-    cwd: inRelease(build, await rootOf(build.dir)),
+    cwd: inRelease(build, build.dir),
     env: { PATH: pathOf(dirs.map((dir) => placed(build, dir))), ...rest.env },
     portVariables: rest.portVariables,
     files: [],
@@ -87,7 +80,7 @@ async function resolveCommand(
   command: string,
   dirs: readonly string[],
 ): Promise<readonly string[]> {
-  const root = await rootOf(build.dir);
+  const root = build.dir;
   const candidates = command.includes('/')
     ? [command.startsWith('/') ? command : join(root, command)]
     : [...dirs, ...SYSTEM_PATH].map((dir) => join(dir, command));

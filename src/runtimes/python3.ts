@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
-import { firstFile, holds, inRelease, isDirectory, isFile, rootOf, unusable } from './package-content.ts';
+import { firstFile, holds, inRelease, isDirectory, isFile, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Executable, Found, Runtime } from './runtime.ts';
 
@@ -33,8 +33,7 @@ export const python3: Runtime = {
     'python3 python3-venv), or set OPENSTAGE_PYTHON to the path of python3.',
   ways: () => [[python]],
 
-  async recognise({ dir }) {
-    const root = await rootOf(dir);
+  async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
     const program = await firstFile(root, PROGRAMS);
     if (program !== undefined) return program;
@@ -45,7 +44,7 @@ export const python3: Runtime = {
   },
 
   async prepare(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     if (!(await isFile(join(root, 'requirements.txt')))) return;
     const found = pythonOf(build);
     const install = ['install', '--no-input', '--disable-pip-version-check', '-r', 'requirements.txt'];
@@ -60,7 +59,7 @@ export const python3: Runtime = {
   },
 
   async launch(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     const found = pythonOf(build);
     const hasEnvironment = await isDirectory(environmentDir(build));
     const bin = join(environmentDir(build), 'bin');

@@ -1,7 +1,7 @@
 /** A start line as words; `needsShell` names what only a shell understands. */
 export type StartLine = { readonly words: readonly string[] } | { readonly needsShell: string };
 
-const SHELL_CHARACTERS = new Set('|&;<>()`*?[]{}!#');
+const SHELL_CHARACTERS = new Set('|&;<>()`*?[]{}!#\n');
 
 /**
  * Splits a line as a shell would, as far as quotes, backslashes and $PORT go. Everything else that a shell would act
@@ -25,6 +25,7 @@ export function splitStartLine(line: string): StartLine {
       return { needsShell: letter };
     } else if (letter === '\\') {
       const next = line.charAt(at + 1);
+      if (next === '' || next === '\n') return { needsShell: letter };
       if (quote === '"' && !'"\\$`'.includes(next)) word += letter;
       else {
         word = `${word ?? ''}${next}`;
@@ -36,11 +37,11 @@ export function splitStartLine(line: string): StartLine {
     } else if (letter === '"' || letter === "'") {
       quote = letter;
       word ??= '';
-    } else if (/\s/.test(letter)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
     } else if (SHELL_CHARACTERS.has(letter) || (letter === '~' && word === undefined)) {
       return { needsShell: letter };
+    } else if (letter === ' ' || letter === '\t') {
+      if (word !== undefined) words.push(word);
+      word = undefined;
     } else word = `${word ?? ''}${letter}`;
   }
   if (quote !== undefined) return { needsShell: quote };

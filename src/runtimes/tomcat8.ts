@@ -2,18 +2,9 @@ import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import type { Launch } from '../domain/launch.ts';
 import { hasEntryBelow } from './jar-file.ts';
-import {
-  archivesIn,
-  isExecutableJar,
-  isJavaAtLeast,
-  java,
-  JAVA_MISSING,
-  javaOf,
-  jvmOptions,
-  launchJar,
-} from './java.ts';
+import { archivesIn, isExecutableJar, isJavaAtLeast, java, javaOf, jvmOptions, launchJar } from './java.ts';
 import { isWrittenForJavax } from './javax-war.ts';
-import { holds, inRelease, isDirectory, isFile, rootOf, unusable } from './package-content.ts';
+import { holds, inRelease, isDirectory, isFile, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Found, PackageContent, Runtime } from './runtime.ts';
 import { READINESS_PATH, tomcatFiles } from './tomcat-configuration.ts';
@@ -47,8 +38,7 @@ export const tomcat8: Runtime = {
     return name.endsWith('.war') ? [serving] : [serving, [java]];
   },
 
-  async recognise(content) {
-    const root = await rootOf(content.dir);
+  async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
     if (await isDirectory(join(root, 'WEB-INF'))) return 'web application';
     const [archive, ...others] = await archivesIn(root, '.war', '.jar');
@@ -94,7 +84,7 @@ export const tomcat8: Runtime = {
   },
 
   async launch(build) {
-    const root = await rootOf(build.dir);
+    const root = build.dir;
     const runsOnJava = javaOf(build);
     if (build.form === 'jar') return launchJar(build);
     if (build.form === 'procfile') {
@@ -152,8 +142,7 @@ function tomcatOf(build: BuildContext): Found {
 }
 
 /** The .war, or the unpacked directory. */
-async function webApplication({ dir }: PackageContent): Promise<string> {
-  const root = await rootOf(dir);
+async function webApplication({ dir: root }: PackageContent): Promise<string> {
   const [war] = await archivesIn(root, '.war');
   return war === undefined ? root : join(root, war);
 }

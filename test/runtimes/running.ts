@@ -87,8 +87,8 @@ export interface Running {
   readonly process: ChildProcess;
   readonly places: LaunchPlaces;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  get(path: string): Promise<{ readonly status: number; readonly body: string }>;
-  log(): Promise<string>;
+  readonly get: (path: string) => Promise<{ readonly status: number; readonly body: string }>;
+  readonly log: () => Promise<string>;
 }
 
 /** Starts a launch by hand, as the supervisor would, in a group of its own that ends with the test. */
