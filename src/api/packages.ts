@@ -145,13 +145,10 @@ function refuseTooLarge(request: FastifyRequest, reply: FastifyReply, maxBytes: 
 async function receive({ artifacts, maxPackageBytes }: Parts, request: FastifyRequest, reply: FastifyReply) {
   const { body, raw } = request;
   if (!(body instanceof Readable)) {
-    throw new Problem('invalid', 'The body is empty; expected the bytes of a package.');
+    throw empty();
   }
   try {
-    const content = await artifacts.put(body, { maxBytes: maxPackageBytes });
-    if (content.size === 0)
-      throw new Problem('invalid', 'The body is empty; expected the bytes of a package.');
-    return content;
+    return await artifacts.put(notEmpty(body), { maxBytes: maxPackageBytes });
   } catch (error) {
     // What is still on its way is not read, so the connection cannot carry another request.
     if (!raw.complete) reply.header('Connection', 'close');
@@ -166,6 +163,18 @@ async function receive({ artifacts, maxPackageBytes }: Parts, request: FastifyRe
     throw error;
   }
 }
+
+/** The stream stays open when reading stops early, so that the request can still be answered. */
+async function* notEmpty(body: Readable): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+    isEmpty = false;
+    yield chunk;
+  }
+  if (isEmpty) throw empty();
+}
+
+const empty = () => new Problem('invalid', 'The body is empty; expected the bytes of a package.');
 
 function packageWire(
   request: FastifyRequest,

@@ -4,7 +4,8 @@ import { aComponent, anInstance } from './builders.ts';
 import { openStage, type Stage } from './stage.ts';
 
 async function manyApplications(stage: Stage, count: number): Promise<void> {
-  for (let n = 0; n < count; n += 1) await stage.post('/applications', { name: `app-${String(n).padStart(3, '0')}` });
+  for (let n = 0; n < count; n += 1)
+    await stage.post('/applications', { name: `app-${String(n).padStart(3, '0')}` });
 }
 
 test('limit and offset follow the contract: odd limits count as 10, 0 is empty with the true count', async (t) => {
@@ -33,7 +34,11 @@ test('limit and offset follow the contract: odd limits count as 10, 0 is empty w
   ];
   for (const [query, length] of rows) {
     const answer = await stage.get(`/applications?${query}`);
-    assert.deepEqual([answer.status, answer.each('applications', 'id').length, answer.at('count')], [200, length, 12], query);
+    assert.deepEqual(
+      [answer.status, answer.each('applications', 'id').length, answer.at('count')],
+      [200, length, 12],
+      query,
+    );
   }
 });
 
@@ -44,7 +49,10 @@ test('pages in any order hold every record once', async (t) => {
     const whole = (await stage.get(`/applications?${order}`)).each('applications', 'id');
     const pages = [];
     for (let offset = 0; ; offset += 3) {
-      const page = (await stage.get(`/applications?${order}&limit=3&offset=${offset}`)).each('applications', 'id');
+      const page = (await stage.get(`/applications?${order}&limit=3&offset=${offset}`)).each(
+        'applications',
+        'id',
+      );
       if (page.length === 0) break;
       pages.push(...page);
     }
@@ -61,13 +69,17 @@ test('the newest come first unless asc is asked for; an unknown order is the def
   for (const query of ['', 'order_by=version', 'order=DESC', 'order=sideways']) {
     assert.deepEqual((await stage.get(`/applications?${query}`)).each('applications', 'name'), newest, query);
   }
-  assert.deepEqual((await stage.get('/applications?order=asc')).each('applications', 'name'), newest.toReversed());
+  assert.deepEqual(
+    (await stage.get('/applications?order=asc')).each('applications', 'name'),
+    newest.toReversed(),
+  );
 });
 
 test('instances are ordered by version too', async (t) => {
   const stage = await openStage(t);
   const at = await aComponent(stage);
-  for (const version of ['2.0', '1.0', '3.0']) await anInstance(stage, at, { name: `web-${version[0]}`, version });
+  for (const version of ['2.0', '1.0', '3.0'])
+    await anInstance(stage, at, { name: `web-${version[0]}`, version });
   const list = await stage.get(`${at}?order_by=version&order=asc&maxWaitTime=5`);
   assert.deepEqual(list.each('instances', 'version'), ['1.0', '2.0', '3.0']);
 });

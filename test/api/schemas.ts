@@ -36,7 +36,7 @@ function operationOf(
   method: string,
   url: string,
 ): { path: string; operation: Operation } | undefined {
-  const parts = (url.split('?')[0] ?? '').split('/');
+  const parts = (url.split('?')[0] ?? '').replace(/\/$/, '').split('/');
   const fits = Object.keys(document.paths)
     .filter((path) => {
       const pattern = path.split('/');
