@@ -1,5 +1,5 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { extract } from 'tar';
 import { Problem } from '../domain/errors.ts';
 import { fetchFromRepository, fetchThroughMaven, type Artifact } from './maven.ts';
@@ -37,7 +37,9 @@ export async function installRuntime(name: string, installation: Installation): 
     );
   }
   const home = installedTomcat(installation.dataDir);
-  await mkdir(home, { recursive: true, mode: 0o755 });
+  await mkdir(home, { recursive: true });
+  // The umask may have closed them to applications.
+  for (const dir of [dirname(home), home]) await chmod(dir, 0o755);
   const workDir = await mkdtemp(join(home, '.new-'));
   try {
     const { mavenUrl, path, tell } = installation;
