@@ -4,7 +4,6 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { allRefused, answer, broken, noTarget, refused, unknownHost } from './answers.ts';
 import type { Answer } from './answers.ts';
-import { readFailure } from './failure.ts';
 import { readHead, Refusal } from './request-head.ts';
 import type { RequestHead } from './request-head.ts';
 import { responseHeaders } from './response-head.ts';
@@ -54,31 +53,42 @@ function connect(
     isOver = true;
   };
   const asked = ask(head, upstream);
-  const onClientClosed = () => asked.destroy();
-  client.once('close', onClientClosed);
+  let wasConnected = false;
+  asked.on('socket', (socket) => socket.once('connect', () => (wasConnected = true)));
+  const stopMinding = mindClient(client, () => asked.destroy());
   asked.on('upgrade', (response: IncomingMessage, application: Duplex, firstBack: Buffer) => {
-    client.off('close', onClientClosed);
+    stopMinding();
     client.write(switching(response));
     join(client, application, first, firstBack, leave);
   });
   asked.on('response', (response) => {
-    client.off('close', onClientClosed);
+    stopMinding();
     response.once('close', leave);
     passOn(request, client, response);
   });
   asked.on('error', (error) => {
-    client.off('close', onClientClosed);
+    stopMinding();
     leave();
-    if (client.destroyed) return;
-    // A handshake that was sent may have had an effect; one that found no connection had none.
-    if (asked.socket?.connecting === false && asked.socket.bytesWritten > 0) {
+    if (client.destroyed || client.readableEnded) {
+      client.destroy();
+    } else if (wasConnected) {
+      // A handshake that was sent may have had an effect; one that found no connection had none.
       say(request, client, broken(destination.route, head.host, upstream.replica, error.message));
     } else {
-      if (readFailure(error) === 'unreachable') upstream.avoid();
+      upstream.avoid();
       connect(request, client, first, head, destination, [...tried, upstream]);
     }
   });
   asked.end();
+}
+
+function mindClient(client: Duplex, onGone: () => void): () => void {
+  client.once('end', onGone);
+  client.once('close', onGone);
+  return () => {
+    client.off('end', onGone);
+    client.off('close', onGone);
+  };
 }
 
 function ask(head: RequestHead, upstream: Upstream): ClientRequest {
