@@ -251,6 +251,28 @@ for (const { name, create } of databases()) {
     assert.equal((await take()).uid, 11);
   });
 
+  test(`${name}: users that are taken at once differ, whatever was taken before`, async (t) => {
+    const store = await (await create(t)).open();
+    const take = () =>
+      store.write(async (tx) => storeInstance(tx, { uid: await nextUid(tx, { from: 10, to: 99 }) }));
+    await take();
+    const uids = await Promise.all(Array.from({ length: 8 }, async () => (await take()).uid));
+    assert.deepEqual(uids.toSorted(), [11, 12, 13, 14, 15, 16, 17, 18]);
+  });
+
+  test(`${name}: works that lock an instance decide one after the other`, async (t) => {
+    const store = await (await create(t)).open();
+    const { id } = await store.write((tx) => storeInstance(tx, { replicas: 0 }));
+    const add = () =>
+      store.write(async (tx) => {
+        const instance = await lockInstance(tx, id);
+        assert(instance);
+        await updateInstance(tx, id, { replicas: instance.replicas + 1 });
+      });
+    await Promise.all(Array.from({ length: 10 }, add));
+    assert.equal((await findInstance(store.read, id))?.replicas, 10);
+  });
+
   test(`${name}: a host is taken as long as an instance that bears it lives`, async (t) => {
     const store = await (await create(t)).open();
     const { id, hostName } = await store.write((tx) => storeInstance(tx));
