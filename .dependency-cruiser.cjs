@@ -43,7 +43,10 @@ module.exports = {
       name: 'cli-speaks-the-public-api',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/', pathNot: '^src/(cli|domain|store|runtimes)/|^src/(settings|main|data-directory)\\.ts$' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(cli|domain|store|runtimes)/|^src/(settings|main|data-directory)\\.ts$',
+      },
     },
     {
       name: 'the-product-does-not-import-its-tests',

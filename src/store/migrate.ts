@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Kysely, sql } from 'kysely';
 import { type Migration as Step, Migrator } from 'kysely/migration';
-import { type Migration, migrations, type Words } from './migrations/all.ts';
+import { migrations } from './migrations/all.ts';
+import type { Migration, Words } from './migrations/migration.ts';
 import { type PoolSettings, postgresDatabase } from './postgres.ts';
 import { type SqliteConnection, sqliteDialect } from './sqlite.ts';
 import type { Tables } from './tables.ts';

@@ -1,5 +1,4 @@
 import { Problem } from '../domain/errors.ts';
-import type { InstanceId } from '../domain/ids.ts';
 import type { Health } from '../domain/instance.ts';
 import { describeExit, type Observed } from '../domain/rollout.ts';
 import { updateInstance, type Instance } from '../store/instances.ts';
@@ -74,6 +73,3 @@ export async function neverHealthy(parts: Parts, instance: Instance, replica: Ob
     },
   );
 }
-
-export const byInstance = (seen: readonly Observed[]): ReadonlyMap<InstanceId, readonly Observed[]> =>
-  Map.groupBy(seen, ({ instance }) => instance);

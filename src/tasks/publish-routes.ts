@@ -3,7 +3,6 @@ import { replicaName } from '../domain/rollout.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import type { Store } from '../store/open.ts';
 import { listRoutable } from '../store/routable.ts';
-import type { Parts } from './parts.ts';
 
 /**
  * Tells the ingress what the store says. One table after the other: of two at once the later never carries the older,
@@ -52,7 +51,7 @@ const LOOK_AGAIN_MS = 20;
 
 /** Waits until no request is in flight to the given replicas, at most for the time given: a WebSocket may stay for ever. */
 export async function drain(
-  parts: Pick<Parts, 'ingress'>,
+  parts: { readonly ingress: Ingress },
   replicas: readonly string[],
   mostMs: number,
   stop: AbortSignal,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { migratePostgres, migrateSqlite } from '../../src/store/migrate.ts';
-import { type Migration, migrations } from '../../src/store/migrations/all.ts';
+import { migrations } from '../../src/store/migrations/all.ts';
+import type { Migration } from '../../src/store/migrations/migration.ts';
 import { SqliteConnection } from '../../src/store/sqlite.ts';
 import { databases, type TestDatabase } from './databases.ts';
 

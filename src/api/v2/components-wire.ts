@@ -8,8 +8,6 @@ import type {
   SourceInputWire,
 } from './schemas/component.ts';
 
-type Json = Readonly<Record<string, unknown>>;
-
 /** As sent, but for unknown and empty members. */
 export function readSource({ kind, spec }: SourceInputWire): ComponentSource {
   if (kind === 'code') {

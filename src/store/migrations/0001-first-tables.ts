@@ -1,4 +1,4 @@
-import type { Migration, Words } from './all.ts';
+import type { Migration, Words } from './migration.ts';
 
 /**
  * Rows belong to a project, but for what the whole platform shares: facts, domains, users, hosts and artifacts,
