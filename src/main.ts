@@ -78,7 +78,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
   await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers()]);
   const locator = createLocator({
     overrides: settings.runtimeOverrides,
-    path: process.env['PATH'] ?? '',
+    path: settings.searchPath,
     dataDir: data.path,
     areAppsOtherUsers: isRoot,
   });

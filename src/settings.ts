@@ -209,6 +209,8 @@ export type RuntimeOverrides = Readonly<Record<string, string>>;
 
 export type Settings = Values & {
   readonly runtimeOverrides: RuntimeOverrides;
+  /** PATH, where executables of runtimes are looked for. */
+  readonly searchPath: string;
   /** (type/id or type) to driver, from the file's `resources`. */
   readonly resources: Readonly<Record<string, string>>;
 };
@@ -291,6 +293,7 @@ export function readSettings(
   return {
     ...values,
     runtimeOverrides: Object.fromEntries(overrides),
+    searchPath: env['PATH'] ?? '',
     resources: readResources(content, file),
   };
 }

@@ -3,9 +3,7 @@ import { installRuntime as install } from '../runtimes/install.ts';
 import { createLocator } from '../runtimes/locate.ts';
 import type { Settings } from '../settings.ts';
 
-const searchPath = process.env['PATH'] ?? '';
-
-export async function listRuntimes({ dataDir, runtimeOverrides }: Settings): Promise<void> {
+export async function listRuntimes({ dataDir, runtimeOverrides, searchPath }: Settings): Promise<void> {
   const locator = createLocator({
     overrides: runtimeOverrides,
     path: searchPath,
@@ -16,7 +14,10 @@ export async function listRuntimes({ dataDir, runtimeOverrides }: Settings): Pro
     console.log(`${runtime.name.padEnd(10)} ${await locator.describe(runtime)}`);
 }
 
-export async function installRuntime({ dataDir, mavenUrl }: Settings, name: string): Promise<void> {
+export async function installRuntime(
+  { dataDir, mavenUrl, searchPath }: Settings,
+  name: string,
+): Promise<void> {
   const found = await install(name, {
     dataDir,
     path: searchPath,

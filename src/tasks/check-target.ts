@@ -20,6 +20,12 @@ export const checkTarget: Task<Parts> = {
       if (problem) throw problem;
       return;
     }
-    await parts.locator.find(await loadRuntime(parts, instance));
+    await parts.locator.find(await loadRuntime(parts, instance), fileNameIn(release.content.source.url));
   },
 };
+
+/** What the address says; a server may call the file otherwise, which building looks at again. */
+function fileNameIn(url: string): string | undefined {
+  const name = URL.canParse(url) ? new URL(url).pathname.split('/').at(-1) : undefined;
+  return name !== undefined && name.includes('.') ? name : undefined;
+}
