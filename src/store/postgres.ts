@@ -10,7 +10,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import pg from 'pg';
+import { DatabaseError, Pool, types } from 'pg';
 import { Problem } from '../domain/errors.ts';
 import { codeOf, Conflict, isSystemFault, storeUnavailable, type Tap, UniqueViolation } from './faults.ts';
 import type { Tables } from './tables.ts';
@@ -42,9 +42,9 @@ export interface PoolSettings {
   readonly onIdleFault: (error: Error) => void;
 }
 
-function openPool(settings: PoolSettings): pg.Pool {
+function openPool(settings: PoolSettings): Pool {
   const statementTimeoutMs = settings.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: settings.url,
     max: settings.maxConnections ?? MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -58,7 +58,7 @@ function openPool(settings: PoolSettings): pg.Pool {
       : {}),
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format),
+        oid === INT8_OID ? Number : types.getTypeParser(oid, format),
     },
   });
   // A connection that breaks while no query runs would otherwise end the process.
@@ -160,7 +160,7 @@ const isTermination = (error: unknown): boolean =>
 function translate(error: unknown): unknown {
   const code = codeOf(error);
   if (code === '23505') {
-    const constraint = error instanceof pg.DatabaseError ? (error.constraint ?? '') : '';
+    const constraint = error instanceof DatabaseError ? (error.constraint ?? '') : '';
     return new UniqueViolation(constraint, { cause: error });
   }
   if (conflictStates.has(code)) return new Conflict({ cause: error });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import pg from 'pg';
+import { Client } from 'pg';
 import type { Tap } from '../../src/store/faults.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { findServer, startCluster } from './postgres-cluster.ts';
@@ -61,7 +61,7 @@ const withDatabase = (server: string) => (database: string) => {
 };
 
 async function execute(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(statement);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { componentId, environmentId, hostId, instanceId, jobId, projectId } from '../../src/domain/ids.ts';
 import { UniqueViolation } from '../../src/store/faults.ts';
 import { isHostNameTaken, nextUid } from '../../src/store/instance-claims.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import { Client } from 'pg';
 
 const run = promisify(execFile);
 const START_LIMIT_MS = 30_000;
@@ -114,7 +114,7 @@ function endsWithUs(owner: Owner | undefined): readonly string[] {
 async function answers(url: string, hasEnded: () => boolean, log: () => string): Promise<void> {
   const until = performance.now() + START_LIMIT_MS;
   for (;;) {
-    const client = new pg.Client({ connectionString: url });
+    const client = new Client({ connectionString: url });
     try {
       await client.connect();
       await client.end();

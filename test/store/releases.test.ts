@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { buildKey, digest, type InstanceId, type ReleaseId } from '../../src/domain/ids.ts';
 import { findInstance } from '../../src/store/instances.ts';
 import type { Store } from '../../src/store/open.ts';
