@@ -37,7 +37,11 @@ async function start({ dataDir, bind, port, node }: Proxied): Promise<ControlCli
     detached: true,
     stdio: ['ignore', log, log],
     cwd: '/',
-    env: Object.fromEntries(INHERITED.map((name) => [name, process.env[name]])),
+    env: {
+      ...Object.fromEntries(INHERITED.map((name) => [name, process.env[name]])),
+      // What was compiled once is not compiled again: half the time that a revival takes.
+      NODE_COMPILE_CACHE: paths.compiled,
+    },
   });
   closeSync(log);
   child.unref();

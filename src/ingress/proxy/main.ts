@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { bootId } from './boot.ts';
 import { EXIT } from './exit.ts';
 import { takeLock } from './lock.ts';
@@ -34,6 +35,8 @@ try {
     boot: bootId(),
     log: (message) => log.write(message),
   });
+  // Now, for a process that is killed writes nothing.
+  flushCompileCache();
   proxy.onShutdown(() => {
     lock.release();
     process.exit();

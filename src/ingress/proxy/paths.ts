@@ -11,6 +11,7 @@ export interface ProxyPaths {
   readonly lock: string;
   readonly log: string;
   readonly socket: string;
+  readonly compiled: string;
 }
 
 export function proxyPaths(dataDir: string): ProxyPaths {
@@ -19,6 +20,7 @@ export function proxyPaths(dataDir: string): ProxyPaths {
     routes: join(dataDir, 'proxy', 'routes.json'),
     lock: join(dataDir, 'proxy', 'lock'),
     log: join(dataDir, 'logs', 'proxy.log'),
+    compiled: join(dataDir, 'proxy', 'compiled'),
     socket: Buffer.byteLength(near) <= MAX_SOCKET_PATH_BYTES ? near : farSocket(dataDir),
   };
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
-import { Client } from 'undici';
 import type { buildConnector } from 'undici';
+import Client from 'undici/lib/dispatcher/client.js';
 import type { Target } from '../../domain/routes.ts';
 
 /** Applications close idle connections after 5 s and more (Node, Apache, uvicorn); we do it first. */
@@ -81,7 +81,7 @@ export class Upstream {
 
 /** One TCP connection at a time, which carries one request at a time. */
 export class Connection {
-  readonly client: Client;
+  readonly client: InstanceType<typeof Client>;
   /** Requests that the present TCP connection has carried; more than none: it may be closing unseen. */
   carried = 0;
   isOpen = false;
