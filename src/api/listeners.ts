@@ -24,6 +24,7 @@ const KEEP_ALIVE_MS = 30_000;
 const MAX_CONNECTIONS = 10_000;
 /** How long requests under way may last when the platform stops. */
 const DRAIN_MS = 5_000;
+const SWEEP_MS = 20;
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -52,16 +53,19 @@ export function makeListener(handler: Handler, tls?: Tls): Server {
     : createServer(options, handler);
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(IDLE_MS);
+  keepConnections(server, tls ? 'secureConnection' : 'connection');
   server.on('clientError', answerClientError);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const message = `Expect: ${String(request.headers.expect).slice(0, 60)} cannot be met; expected 100-continue or none.`;
     const requestId = newRequestId();
+    const body = JSON.stringify(errorBody(wires.malformedRequest, message, requestId, request.url ?? '/'));
     response.writeHead(417, {
       'X-Request-Id': requestId,
       'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': Buffer.byteLength(body),
       Connection: 'close',
     });
-    response.end(JSON.stringify(errorBody(wires.malformedRequest, message, requestId, request.url ?? '/')));
+    response.end(body);
   });
   return server;
 }
@@ -100,6 +104,16 @@ function answerClientError(error: NodeJS.ErrnoException, connection: Duplex): vo
 }
 
 const underWay = new WeakMap<Duplex, ServerResponse>();
+const connections = new WeakMap<Server, Set<Duplex>>();
+
+function keepConnections(server: Server, event: 'connection' | 'secureConnection'): void {
+  const open = new Set<Duplex>();
+  connections.set(server, open);
+  server.on(event, (connection: Duplex) => {
+    open.add(connection);
+    connection.once('close', () => open.delete(connection));
+  });
+}
 
 /** Remembers which answer a connection is busy with. */
 export function track(request: IncomingMessage, response: ServerResponse): void {
@@ -161,11 +175,24 @@ export function listen(server: Server, port: number, host: string): Promise<Addr
 export function drain(server: Server): Promise<void> {
   if (!server.listening) return Promise.resolve();
   return new Promise((resolve) => {
+    const sweep = setInterval(() => endUnused(server), SWEEP_MS);
     const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
     server.close(() => {
+      clearInterval(sweep);
       clearTimeout(cut);
       resolve();
     });
-    server.closeIdleConnections();
+    endUnused(server);
   });
+}
+
+/** Node's own `closeIdleConnections` leaves those on which no request has begun yet. */
+function endUnused(server: Server): void {
+  for (const connection of connections.get(server) ?? []) {
+    const response = underWay.get(connection);
+    if (response && !response.writableFinished) continue;
+    // What was written last is sent before the connection goes.
+    if (connection instanceof Socket) connection.destroySoon();
+    else connection.destroy();
+  }
 }

@@ -43,7 +43,7 @@ export function sentence(error: ErrorObject): string {
     const members = memberOf(error.parentSchema, 'properties');
     return `Field "${memberPath(path, missing)}" is missing; expected ${expected(memberOf(members, missing))}.`;
   }
-  if (path === '' && error.data === undefined) {
+  if (path === '' && (error.data === undefined || error.data === null)) {
     return `The body is missing; expected ${expected(error.parentSchema)}.`;
   }
   const name = path === '' ? 'The body' : `Field "${path}"`;

@@ -197,7 +197,7 @@ export const InstanceAction = Type.Object(
       Type.Object(
         {
           replica: Type.Optional(
-            Type.Union([Replicas, Type.String({ pattern: '^[0-9]{1,4}$' })], {
+            Type.Union([Replicas, Type.String({ pattern: '^([0-9]{1,3}|1000)$' })], {
               description: `a whole number from 0 to ${MAX_REPLICAS}`,
             }),
           ),
