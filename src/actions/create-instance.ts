@@ -11,6 +11,7 @@ import type { CreateRequest } from '../domain/request.ts';
 import type { Kind } from '../jobs/kind.ts';
 import { findEnvironment } from '../store/environments.ts';
 import { UniqueViolation } from '../store/faults.ts';
+import { findHostOwner } from '../store/host-claims.ts';
 import { isHostNameTaken, nextUid } from '../store/instance-claims.ts';
 import { findInstance, insertInstance } from '../store/instances.ts';
 import type { Tx } from '../store/open.ts';
@@ -144,5 +145,6 @@ async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
 /** Computed once; where another instance has that name already, six characters of the id tell them apart. */
 async function freeHostName(tx: Tx, instance: string, application: string, id: InstanceId): Promise<string> {
   const plain = hostName(instance, application);
-  return (await isHostNameTaken(tx, plain)) ? hostName(instance, application, id.slice(0, 6)) : plain;
+  const isTaken = (await isHostNameTaken(tx, plain)) || (await findHostOwner(tx, plain)) !== undefined;
+  return isTaken ? hostName(instance, application, id.slice(0, 6)) : plain;
 }

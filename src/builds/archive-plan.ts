@@ -31,7 +31,7 @@ export type Step = Planned & {
 const isClutter = (path: string): boolean => path === '__MACOSX' || path.startsWith('__MACOSX/');
 
 /** An unpacked WAR's own directory is content, not a wrapping. */
-const isWrapping = (name: string): boolean => name !== 'WEB-INF';
+const isWrapping = (name: string): boolean => name !== 'WEB-INF' && name !== 'bin';
 
 /** Everything an archive would do, checked as a whole before any of it is done. */
 export class ArchivePlan {

@@ -21,6 +21,8 @@ export const provisionReplicas: Task<Parts> = {
     const { next } = plan;
     if (!next) return;
     const instance = await loadInstance(parts, plan.instance);
+    // A switch that was committed but never acknowledged: what serves is not taken away.
+    if (instance.servingRollout === next.rollout) return;
     await parts.driver(instance.driver).retire(instance.id, next.rollout, 0, parts.limits.stopGraceMs);
     await write(async (tx) => {
       await deleteReplicas(tx, instance.id, next.rollout);
@@ -49,7 +51,7 @@ export const addReplicas: Task<Parts> = {
   async undo({ plan, parts }) {
     const instance = await loadInstance(parts, plan.instance);
     if (instance.servingRollout === undefined) return;
-    const keep = instance.wanted === 'running' ? plan.previousReplicas : 0;
+    const keep = instance.wanted === 'running' ? instance.replicas : 0;
     await parts
       .driver(instance.driver)
       .retire(instance.id, instance.servingRollout, keep, parts.limits.stopGraceMs);
