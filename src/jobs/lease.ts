@@ -210,9 +210,13 @@ export class Lease {
     return Math.min(MAX_WATCH_MS, ...ends.map(({ at }) => at - now).filter((ms) => ms > 0));
   }
 
-  /** For one phase, until its tasks are told to stop. Begins at once: a deadline may have passed already. */
+  /**
+   * For one phase. Begins at once: a deadline may have passed already. Goes on after the deadline, since what a task
+   * does until it has stopped needs the lease as well.
+   */
   async #watch(stop: AbortSignal): Promise<void> {
-    while (!stop.aborted && stop === this.#stop.signal && !this.#closed.signal.aborted) {
+    const isOver = () => this.#gone.signal.aborted || this.#closed.signal.aborted;
+    while (stop === this.#stop.signal && !isOver()) {
       const waitMs = this.#checkTime();
       await this.#seams.clock.sleep(waitMs, this.#closed.signal);
     }

@@ -170,7 +170,14 @@ async function giveUp<Parts>(
   const failure = before
     ? withTail(before, sentence)
     : { problem: new Problem('deadlinePassed', sentence), task };
-  await fail(run, failure, false, true);
+  try {
+    await fail(run, failure, false, true);
+  } catch (error) {
+    // Ended by another meanwhile, or another's: either way the hold is let go only when the task is over.
+    if (!(error instanceof Stopped)) {
+      run.log.error({ job: run.lease.job.id, err: messageOf(error) }, 'a job could not be given up');
+    }
+  }
   throw unheeded;
 }
 
