@@ -7,7 +7,7 @@ const SALT_BYTES = 16;
 
 const derive = (password: string, salt: Buffer, bytes: number, { N, r, p }: typeof COST) =>
   new Promise<Buffer>((resolve, reject) => {
-    const options: ScryptOptions = { N, r, p, maxmem: 256 * N * r };
+    const options: ScryptOptions = { N, r, p, maxmem: 256 * N * r + 1024 ** 2 };
     scrypt(password.normalize('NFC'), salt, bytes, options, (error, key) =>
       error ? reject(error) : resolve(key),
     );

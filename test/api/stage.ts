@@ -85,6 +85,10 @@ const member = (value: unknown, name: string | number): unknown =>
     ? Object.entries(value).find(([key]) => key === String(name))?.[1]
     : undefined;
 
+interface Faults {
+  next?: Error | undefined;
+}
+
 /** A platform's API over a real store, with no engine behind it: jobs stay open. */
 export class Stage {
   readonly api: Api;
@@ -95,6 +99,7 @@ export class Stage {
   readonly admin: UserId;
   readonly dataDir: string;
   readonly logged: string[];
+  readonly #faults: Faults;
 
   constructor(members: {
     api: Api;
@@ -105,6 +110,7 @@ export class Stage {
     admin: UserId;
     dataDir: string;
     logged: string[];
+    faults: Faults;
   }) {
     this.api = members.api;
     this.store = members.store;
@@ -114,6 +120,12 @@ export class Stage {
     this.admin = members.admin;
     this.dataDir = members.dataDir;
     this.logged = members.logged;
+    this.#faults = members.faults;
+  }
+
+  /** From now on every statement fails like this; undefined: none does. */
+  breakStore(fault: Error | undefined): void {
+    this.#faults.next = fault;
   }
 
   /** The address of something below this project's v2 root. */
@@ -184,7 +196,11 @@ export async function openStage(
   const dataDir = await mkdtemp(join(tmpdir(), 'openstage-api-'));
   const logged: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  const store = await openStore({ dataDir, log });
+  const faults: Faults = {};
+  const tap = () => {
+    if (faults.next) throw faults.next;
+  };
+  const store = await openStore({ dataDir, log, tap });
   const now = changes.now ?? Date.now;
   const { project, admin } = await seedPlatform(store, {
     region: 'local',
@@ -227,5 +243,5 @@ export async function openStage(
     await rm(dataDir, { recursive: true, force: true });
   });
   const { token } = await issueToken(store, { user: admin, project }, now());
-  return new Stage({ api, store, services, project, token, admin, dataDir, logged });
+  return new Stage({ api, store, services, project, token, admin, dataDir, logged, faults });
 }

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openStage } from './stage.ts';
+
+/** The contract's names of the operations that there are by now. */
+const operations = [
+  'CreateApplication',
+  'ListApplications',
+  'ShowApplicationDetail',
+  'ChangeApplication',
+  'DeleteApplication',
+  'ShowApplicationConfiguration',
+  'ChangeApplicationConfiguration',
+  'DeleteApplicationConfiguration',
+  'CreateComponent',
+  'ListComponents',
+  'ListComponentOverviews',
+  'ShowComponentDetail',
+  'ChangeComponent',
+  'DeleteComponent',
+  'CreateInstance',
+  'ListInstances',
+  'ShowInstanceDetail',
+  'ChangeInstance',
+  'DeleteInstance',
+  'UpdateInstanceAction',
+  'ListInstanceSnapshots',
+  'ShowJobDetail',
+  'CreateEnvironment',
+  'ListEnvironments',
+  'ShowEnvironmentDetail',
+  'ChangeEnvironment',
+  'DeleteEnvironment',
+  'ChangeResourceInEnvironment',
+  'ListRuntimes',
+  'ListFlavors',
+];
+
+interface Operation {
+  readonly operationId: string;
+  readonly responses: Readonly<Record<string, unknown>>;
+}
+
+function operationsIn(document: unknown): readonly { path: string; method: string; operation: Operation }[] {
+  const paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> = Object(document).paths;
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+}
+
+test('the document tells of every operation by its name in the contract, with its errors', async (t) => {
+  const stage = await openStage(t);
+  const answer = await stage.send({ method: 'GET', url: '/openapi.json' });
+  assert.equal(answer.at('openapi'), '3.1.0');
+  const found = operationsIn(answer.body);
+  const ids = found.map(({ operation }) => operation.operationId);
+  assert.equal(new Set(ids).size, ids.length, 'no name is used twice');
+  for (const name of operations) assert.ok(ids.includes(name), name);
+  for (const { path, operation } of found.filter(({ path }) => path.startsWith('/v2/'))) {
+    for (const status of ['400', '401', '403', '404', '503']) {
+      assert.ok(operation.responses[status], `${operation.operationId} ${path} ${status}`);
+    }
+  }
+});
+
+test('every reference in the document leads somewhere', async (t) => {
+  const stage = await openStage(t);
+  const { raw, body } = await stage.send({ method: 'GET', url: '/openapi.json' });
+  const names = [...raw.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name ?? '');
+  assert.ok(names.length > 50);
+  for (const name of new Set(names)) assert.ok(Object.hasOwn(Object(body).components.schemas, name), name);
+});
+
+test('health, readiness and version need no token', async (t) => {
+  let reason: string | undefined = 'The store does not answer; look at the disk.';
+  const stage = await openStage(t, { notReady: async () => reason });
+  const get = (url: string) => stage.send({ method: 'GET', url });
+  assert.deepEqual((await get('/healthz')).body, { status: 'ok' });
+  const early = await get('/readyz');
+  assert.equal(early.problem, '503 SVCSTG.00100503');
+  assert.equal(early.at('error_msg'), reason);
+  reason = undefined;
+  assert.equal((await get('/readyz')).status, 200);
+  assert.deepEqual((await get('/version')).body, {
+    name: 'openstage',
+    version: '0.0.0-test',
+    region: 'local',
+  });
+});
+
+test('metadata: runtimes and flavors are told as the contract writes them', async (t) => {
+  const stage = await openStage(t);
+  const runtimes = await stage.get('/metadata/runtimes');
+  assert.deepEqual(runtimes.at('runtimes', 2), {
+    type_name: 'Php7',
+    display_name: 'PHP 7',
+    container_default_port: 80,
+    type_desc: 'PHP',
+  });
+  const flavors = await stage.get('/metadata/flavors');
+  assert.deepEqual(flavors.at('flavors', 1), {
+    flavor_id: 'SMALL-10G:1.0C:2G',
+    storage_size: '10G',
+    num_cpu: '1000m',
+    num_cpu_init: '400m',
+    memory_size: '2Gi',
+    memory_size_init: '400Mi',
+    label: 'Small: 10G Storage, 1 CPU, 2G Memory',
+    custom: false,
+  });
+});
