@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import type { Agent, IncomingHttpHeaders, RequestListener, Server } from 'node:http';
@@ -9,8 +10,10 @@ import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { instanceId } from '../../src/domain/ids.ts';
 import type { Route, Target } from '../../src/domain/routes.ts';
+import { ControlClient } from '../../src/ingress/control-client.ts';
 import { openIngress } from '../../src/ingress/ingress.ts';
 import type { Ingress, IngressOptions } from '../../src/ingress/ingress.ts';
+import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
 import { createProxyServer } from '../../src/ingress/proxy/server.ts';
 import type { ServerLimits } from '../../src/ingress/proxy/server.ts';
 import { Table } from '../../src/ingress/proxy/table.ts';
@@ -162,4 +165,33 @@ export function sendRaw(port: number, bytes: string | Buffer, silenceMs = 300): 
     socket.on('end', end);
     socket.setTimeout(silenceMs, end);
   });
+}
+
+/** An application that tells each request as it got it. */
+export const echo = (t: TestContext) =>
+  anApplication(t, (request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const { method, url, rawHeaders } = request;
+      const length = Buffer.concat(parts).length;
+      response.end(JSON.stringify({ method, url, rawHeaders, length }));
+    });
+  });
+
+/** A control connection of the test's own. */
+export async function control(t: TestContext, dataDir: string): Promise<ControlClient> {
+  const client = await ControlClient.open(proxyPaths(dataDir).socket);
+  assert(client !== undefined, 'the proxy answers on its control socket');
+  t.after(() => client.close());
+  return client;
+}
+
+/** The status of an answer, or nothing while nobody listens. */
+export async function status(ingress: Ingress): Promise<number | undefined> {
+  try {
+    return (await ask(ingress.address().port)).status;
+  } catch {
+    return undefined;
+  }
 }

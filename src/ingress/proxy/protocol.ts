@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { InFlight, RouteTable } from '../../domain/routes.ts';
+import type { RouteTable } from '../../domain/routes.ts';
 
 /**
  * The control socket's protocol: a JSON object per line, a request with an `id`, then its reply with the same one.
@@ -26,13 +26,6 @@ export interface Status {
   /** Who published the table that is in force, and its version. */
   readonly publisher: string;
   readonly version: number;
-}
-
-export interface Replies {
-  readonly status: Status;
-  readonly publish: { readonly publisher: string; readonly version: number };
-  readonly inflight: InFlight;
-  readonly shutdown: null;
 }
 
 export function writeLine(socket: Socket, message: object): void {

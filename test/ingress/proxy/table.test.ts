@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
+import { test } from 'node:test';
+import { anApplication, aProxyServer, aRoute, ask, target, until } from '../stage.ts';
+
+test('a replica that left the table gets nothing new, finishes what it has, and its idle connections end', async (t) => {
+  const held: (() => void)[] = [];
+  let connections = 0;
+  const old = await anApplication(t, (request, response) => {
+    if (request.url === '/hold') held.push(() => response.end('old'));
+    else response.end('old');
+  });
+  old.server.on('connection', (socket) => {
+    connections++;
+    socket.on('close', () => connections--);
+  });
+  const young = await anApplication(t, (_request, response) => response.end('new'));
+  const proxy = await aProxyServer(t);
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  proxy.route(aRoute([target(old.port, 'old')]));
+  await Promise.all([ask(proxy.port, { agent }), ask(proxy.port, { agent }), ask(proxy.port, { agent })]);
+  const waiting = ask(proxy.port, { path: '/hold', agent });
+  await until('the request is held', () => held.length === 1);
+  proxy.route(aRoute([target(young.port, 'new')]));
+  assert.equal((await ask(proxy.port, { agent })).text, 'new');
+  assert.deepEqual(proxy.table.inFlight(), { old: 1 });
+  await until('only the busy connection stands', () => connections === 1);
+  held[0]?.();
+  assert.equal((await waiting).text, 'old');
+  assert.deepEqual(proxy.table.inFlight(), {});
+  await until('no connection stands', () => connections === 0);
+});
+
+test('requests go to the replica with the least in flight, in turn among equals', async (t) => {
+  const counts = [0, 0, 0];
+  const held: (() => void)[] = [];
+  const targets = [];
+  for (const index of counts.keys()) {
+    const application = await anApplication(t, (request, response) => {
+      counts[index] = (counts[index] ?? 0) + 1;
+      if (request.url === '/hold') held.push(() => response.end());
+      else response.end();
+    });
+    targets.push(target(application.port));
+  }
+  const proxy = await aProxyServer(t);
+  proxy.route(aRoute(targets));
+  for (let count = 0; count < 30; count++) await ask(proxy.port);
+  assert.deepEqual(counts, [10, 10, 10]);
+  const waiting = Array.from({ length: 9 }, () => ask(proxy.port, { path: '/hold' }));
+  await until('all are held', () => held.length === 9);
+  assert.deepEqual(counts, [13, 13, 13]);
+  for (const release of held) release();
+  await Promise.all(waiting);
+});
