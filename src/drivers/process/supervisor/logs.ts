@@ -71,34 +71,33 @@ export function tail(
 
 /** What was written from `from` on, at most so many bytes; starts over where the file was emptied. */
 export function readFrom(
-  path: string,
+  file: number,
   from: number,
   maxBytes: number,
 ): { readonly bytes: Buffer; readonly end: number } {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch {
-    return { bytes: Buffer.alloc(0), end: 0 };
-  }
-  try {
-    const size = fstatSync(file).size;
-    const start = size < from ? 0 : from;
-    const bytes = Buffer.alloc(Math.min(size - start, maxBytes));
-    const count = readSync(file, bytes, 0, bytes.length, start);
-    return { bytes: bytes.subarray(0, count), end: start + count };
-  } finally {
-    closeSync(file);
-  }
+  const size = fstatSync(file).size;
+  const start = size < from ? 0 : from;
+  const bytes = Buffer.alloc(Math.min(size - start, maxBytes));
+  const count = readSync(file, bytes, 0, bytes.length, start);
+  return { bytes: bytes.subarray(0, count), end: start + count };
 }
 
 export const cut = (line: string): string =>
   line.length > MAX_LINE_CHARACTERS ? `${line.slice(0, MAX_LINE_CHARACTERS)}…` : line;
 
 function readEnd(path: string, maxBytes: number): { readonly text: string; readonly end: number } {
-  const size = sizeOf(path);
-  const start = Math.max(0, size - maxBytes);
-  const { bytes, end } = readFrom(path, start, maxBytes);
-  const text = bytes.toString('utf8');
-  return { text: start > 0 ? text.slice(text.indexOf('\n') + 1) : text, end };
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return { text: '', end: 0 };
+  }
+  try {
+    const start = Math.max(0, fstatSync(file).size - maxBytes);
+    const { bytes, end } = readFrom(file, start, maxBytes);
+    const text = bytes.toString('utf8');
+    return { text: start > 0 ? text.slice(text.indexOf('\n') + 1) : text, end };
+  } finally {
+    closeSync(file);
+  }
 }

@@ -55,8 +55,12 @@ function serve(socket: Socket, parts: Parts): void {
   }
 
   async function* lines(call: Extract<Call, { op: 'logs' }>): AsyncGenerator<string> {
-    const files = parts.supervisor.filesOf(call.replica);
-    if (files) yield* readLog(files.log, call.tail, call.follow, stop.signal);
+    const replica = parts.supervisor.find(call.replica);
+    if (!replica) return;
+    let isOver = false;
+    void replica.over.then(() => (isOver = true));
+    const following = call.follow ? { stop: stop.signal, isOver: () => isOver } : undefined;
+    yield* readLog(replica.files.log, call.tail, following);
   }
 
   async function* changes(): AsyncGenerator<InstanceId> {

@@ -5,7 +5,6 @@ import type { HostId, InstanceId } from '../../../domain/ids.ts';
 import type { Observed, ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { Replica } from './replica.ts';
-import type { ReplicaFiles } from './replica-files.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Ids name directories and cgroups. */
@@ -84,8 +83,8 @@ export class Supervisor {
       .map((replica) => replica.observe());
   }
 
-  filesOf(id: ReplicaId): ReplicaFiles | undefined {
-    return this.#replicas.get(replicaName(id))?.files;
+  find(id: ReplicaId): Replica | undefined {
+    return this.#replicas.get(replicaName(id));
   }
 
   logs(): string[] {
