@@ -169,21 +169,6 @@ export async function listOpenJobs(db: Db, instance: InstanceId): Promise<readon
   return rows.map(toJob);
 }
 
-/** The newest that a user asked for, open or ended. */
-export async function findLastUserJob(db: Db, instance: InstanceId): Promise<StoredJob | undefined> {
-  const row = await db
-    .selectFrom('jobs')
-    .selectAll()
-    .where('instance_id', '=', instance)
-    .where('internal', '=', 0)
-    // A clock that was set back does not hide the open one.
-    .orderBy((order) => order.case().when('state', '=', 'running').then(0).else(1).end())
-    .orderBy('create_time', 'desc')
-    .orderBy('id', 'desc')
-    .executeTakeFirst();
-  return row && toJob(row);
-}
-
 export interface Page {
   readonly limit: number;
   readonly offset: number;

@@ -22,8 +22,9 @@ const LIMIT_MS = 30_000;
 const never = (): AbortSignal => new AbortController().signal;
 
 export function holdsItsPromises(name: string, open: (test: TestContext) => Promise<Subject>): void {
-  const promise = (title: string, body: (subject: Subject, test: TestContext) => Promise<void>) =>
-    test(`${name}: ${title}`, async (t) => body(await open(t), t));
+  const promise = (title: string, body: (subject: Subject, test: TestContext) => Promise<void>): void => {
+    void test(`${name}: ${title}`, async (t) => body(await open(t), t));
+  };
 
   promise('what is asked for twice is there once', async ({ driver, rollout, running }) => {
     const wanted = rollout();

@@ -8,4 +8,4 @@ export function has(t: TestContext, isThere: boolean, reason: string): boolean {
   return false;
 }
 
-export const isRoot = (): boolean => process.getuid?.() === 0;
+const isRoot = (): boolean => process.getuid?.() === 0;
