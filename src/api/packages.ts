@@ -10,7 +10,7 @@ import { originOf } from './identity/origin.ts';
 import type { Parts } from './parts.ts';
 import { callerOf, requireProject } from './session.ts';
 import { readPaging } from './v2/paging.ts';
-import { errors, Id, NoContent, PagingQuery, params } from './v2/schemas/shared.ts';
+import { errors, NoContent, PagingQuery, params } from './v2/schemas/shared.ts';
 
 const tags = ['Packages'];
 const path = '/packages/:name/:version/:file';

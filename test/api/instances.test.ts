@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instanceId, jobId, releaseId } from '../../src/domain/ids.ts';
-import { findInstance, updateInstance } from '../../src/store/instances.ts';
-import { serveRelease } from '../../src/store/releases.ts';
-import { endJob } from './end-job.ts';
-import { CLUSTER, ENVIRONMENT, LOAD_BALANCER, openStage, type Answer, type Stage } from './stage.ts';
+import { instanceId, jobId } from '../../src/domain/ids.ts';
+import { updateInstance } from '../../src/store/instances.ts';
+import { endJob, served } from './end-job.ts';
+import { CLUSTER, ENVIRONMENT, LOAD_BALANCER, openStage, type Stage } from './stage.ts';
 
 const artifact = {
   storage: 'swr',
@@ -35,22 +34,6 @@ async function instancesOf(stage: Stage): Promise<string> {
     category: 'Common',
   });
   return `/applications/${application}/components/${component.text('id')}/instances`;
-}
-
-/** What a job would have done: the requested release serves, the job has succeeded. */
-async function served(stage: Stage, accepted: Answer, rollout = 1): Promise<void> {
-  const id = instanceId(accepted.text('instance_id'));
-  await stage.store.write(async (tx) => {
-    const instance = await findInstance(tx, id);
-    assert.ok(instance);
-    const release = releaseId(instance.requestedRelease);
-    await serveRelease(tx, { instance: id, release, rollout, time: stage.services.now(), keep: 20 });
-    await updateInstance(tx, id, {
-      activity: null,
-      health: { healthy: instance.replicas, observable: true },
-    });
-    await endJob(tx, jobId(accepted.text('job_id')), 'succeeded');
-  });
 }
 
 test("the document's body creates an instance, which is shown whole from the first answer on", async (t) => {
@@ -233,32 +216,6 @@ test('probes and strategy are echoed as they were sent; empty members are not', 
     probes: { readinessProbe: probe },
   });
   assert.equal(shown.at('external_accesses', 0, 'forward_port'), 9090);
-});
-
-test('accesses are answered upper case with what was given; the generated one may come back in a change', async (t) => {
-  const stage = await openStage(t);
-  const at = await instancesOf(stage);
-  const external_accesses = [{ protocol: 'http', address: 'Cart.Example.org', forward_port: 8080 }];
-  const created = await stage.post(at, { ...body, external_accesses });
-  await served(stage, created);
-  const one = `${at}/${created.text('instance_id')}`;
-  const shown = await stage.get(one);
-  assert.deepEqual(
-    ['protocol', 'address', 'forward_port', 'type', 'status'].map((name) =>
-      shown.at('external_accesses', 0, name),
-    ),
-    ['HTTP', 'cart.example.org', 8080, 'SPECIFIED', 'NORMAL'],
-  );
-  const emptied = await stage.put(one, { version: '2', external_accesses: [] });
-  await served(stage, emptied, 2);
-  const generated = (await stage.get(one)).at('external_accesses', 0);
-  assert.equal(Object(generated).type, 'AUTO_GENERATED');
-  const returned = await stage.put(one, { version: '3', external_accesses: [generated] });
-  assert.equal(returned.status, 200, returned.raw);
-  await served(stage, returned, 3);
-  const after = await stage.get(one);
-  assert.deepEqual(after.each('external_accesses', 'type'), ['AUTO_GENERATED']);
-  assert.deepEqual(after.each('external_accesses', 'id'), [created.text('instance_id')]);
 });
 
 test('a failed instance says why in fail_detail', async (t) => {

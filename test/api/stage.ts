@@ -34,6 +34,7 @@ const runtimes = [
 ];
 
 /** Nobody's secret: made once per test run. */
+let passwordHash: Promise<string> | undefined;
 let certificate: Promise<{ key: string; cert: string }> | undefined;
 const makeCertificate = async () => {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }]);
@@ -51,7 +52,7 @@ export class Answer {
     this.status = response.statusCode;
     this.headers = response.headers;
     this.raw = response.body;
-    const isJson = String(response.headers['content-type'] ?? '').startsWith('application/json');
+    const isJson = response.headers['content-type']?.startsWith('application/json') === true;
     this.body = isJson && this.raw !== '' ? JSON.parse(this.raw) : undefined;
   }
 
@@ -205,7 +206,7 @@ export async function openStage(
   const { project, admin } = await seedPlatform(store, {
     region: 'local',
     host: { id: hostId(HOST), name: 'here' },
-    adminPasswordHash: () => hashPassword(PASSWORD),
+    adminPasswordHash: () => (passwordHash ??= hashPassword(PASSWORD)),
     now: now(),
     newId: randomUUID,
   });

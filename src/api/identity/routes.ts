@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { Problem } from '../../domain/errors.ts';
 import { ScopeUnknown } from '../../iam/sign-in.ts';
 import {
   findDomain,

@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import type { ReleaseContent } from '../../domain/release.ts';
 import type { AccessRequest } from '../../domain/request.ts';
 import type { Instance } from '../../store/instances.ts';
-import type { AccessInputWire, ExternalAccessWire } from './schemas/instance.ts';
+import type { AccessInputWire } from './schemas/instance-requests.ts';
+import type { ExternalAccessWire } from './schemas/instance.ts';
 
 /** Parts of an access may be sent alone; an empty text is none. */
 export function readAccess(sent: AccessInputWire): AccessRequest {

@@ -3,7 +3,8 @@ import { Problem } from '../../domain/errors.ts';
 import type { ReleaseContent } from '../../domain/release.ts';
 import type { ConfigurationRequest, ProbeRequest } from '../../domain/request.ts';
 import { isEmpty, withoutEmpty } from './empty.ts';
-import type { ConfigurationInputWire, InstanceWire, ProbeInputWire } from './schemas/instance.ts';
+import type { ConfigurationInputWire, ProbeInputWire } from './schemas/instance-requests.ts';
+import type { InstanceWire } from './schemas/instance.ts';
 import { readVariables } from './variables-wire.ts';
 
 /** Known to the contract and without effect here: refused rather than forgotten. */

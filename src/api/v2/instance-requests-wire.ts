@@ -5,7 +5,11 @@ import type { ActionRequest, ChangeRequest, CreateRequest } from '../../domain/r
 import { readAccess } from './access-wire.ts';
 import { readConfiguration } from './configuration-wire.ts';
 import { withoutEmpty } from './empty.ts';
-import type { InstanceActionWire, InstanceCreateWire, InstanceModifyWire } from './schemas/instance.ts';
+import type {
+  InstanceActionWire,
+  InstanceCreateWire,
+  InstanceModifyWire,
+} from './schemas/instance-requests.ts';
 
 /** `2` and `"2"` are one label. */
 const readLabel = (version: string | number): string => String(version);

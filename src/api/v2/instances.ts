@@ -24,13 +24,11 @@ import { loadShown } from './instances-shown.ts';
 import { instanceViewWire, instanceWire, runningWire, snapshotWire } from './instances-wire.ts';
 import { readPaging } from './paging.ts';
 import { readForce } from './queries.ts';
+import { InstanceAction, InstanceCreate, InstanceModify } from './schemas/instance-requests.ts';
 import {
   Instance as InstanceSchema,
-  InstanceAction,
-  InstanceCreate,
   InstanceJob,
   InstanceList,
-  InstanceModify,
   JobRef,
   SnapshotList,
 } from './schemas/instance.ts';

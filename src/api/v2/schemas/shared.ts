@@ -83,3 +83,7 @@ export const NoContent = Type.Unsafe<undefined>({ type: 'null', description: 'no
 export const ForceQuery = Type.Object({
   force: Type.Optional(Type.String({ description: 'true or false (default)' })),
 });
+
+/** An object of which nothing is known. */
+export const anything = (description: string) =>
+  Type.Record(Type.String({ pattern: '[\\s\\S]*' }), Type.Unknown(), { description });

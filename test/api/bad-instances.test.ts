@@ -1,0 +1,151 @@
+import { test } from 'node:test';
+import { aComponent, anInstance, instanceBody } from './builders.ts';
+import { INVALID, refuseAll, type Row } from './refuse-all.ts';
+import { CLUSTER, openStage } from './stage.ts';
+
+test('instances: every field of a create is held to its form, and what does nothing yet is refused', async (t) => {
+  const stage = await openStage(t);
+  const path = await aComponent(stage);
+  const create = (changes: object, says: RegExp, problem = INVALID): Row => ({
+    path,
+    body: { ...instanceBody, ...changes },
+    problem,
+    says,
+  });
+  const probe = { type: 'http', parameters: { port: 8080 } };
+  const configured = (configuration: object, says: RegExp) => create({ configuration }, says);
+  await refuseAll(stage, [
+    create({ name: undefined }, /"name" is missing; expected 2-63 lower-case/),
+    create({ name: 'Web' }, /"name" is "Web"/),
+    create({ environment_id: 'nowhere' }, /nowhere/, '404 SVCSTG.00100411'),
+    create({ replica: undefined }, /"replica" is missing; expected a whole number/),
+    create({ replica: 'two' }, /"replica" is "two"; expected a whole number from 0/),
+    create({ replica: '2' }, /"replica"/),
+    create({ replica: -1 }, /"replica" is -1/),
+    create({ replica: 1.5 }, /"replica" is 1.5/),
+    create({ replica: 1e9 }, /"replica"/),
+    create({ version: undefined }, /"version" is missing/),
+    create({ version: '' }, /"version" is ""/),
+    create({ version: true }, /"version" is true; expected 1-64 letters/),
+    create({ version: 'a b' }, /"version"/),
+    create({ version: '../1' }, /"version"/),
+    create({ version: 'x'.repeat(65) }, /"version"/),
+    create({ flavor_id: 'HUGE' }, /flavor_id "HUGE"/),
+    create({ flavor_id: 5 }, /"flavor_id"/),
+    create({ refer_resources: undefined }, /"refer_resources" is missing/),
+    create({ refer_resources: [{ type: 'cce' }] }, /"refer_resources\[0\]\.id" is missing/),
+    create({ refer_resources: [{ id: 'other', type: 'cce' }] }, /other/),
+    create(
+      {
+        refer_resources: [
+          { id: CLUSTER, type: 'cce' },
+          { id: 'none', type: 'elb' },
+        ],
+      },
+      /none/,
+      '404 SVCSTG.00100424',
+    ),
+    create({ artifacts: undefined }, /artifacts/, '400 SVCSTG.00100425'),
+    create({ artifacts: {} }, /artifacts/, '400 SVCSTG.00100425'),
+    create({ artifacts: [] }, /"artifacts"/),
+    create({ artifacts: { a: { ...instanceBody.artifacts.web, type: 'image' } } }, /container driver/),
+    create(
+      { artifacts: { a: { ...instanceBody.artifacts.web, url: undefined } } },
+      /"artifacts\.a\.url" is missing/,
+    ),
+    create(
+      { artifacts: { a: { ...instanceBody.artifacts.web, storage: 'ftp' } } },
+      /"artifacts\.a\.storage"/,
+    ),
+    create({ artifacts: { 'a\nb': instanceBody.artifacts.web } }, /"artifacts"/),
+    create({ description: 'x'.repeat(129) }, /"description"/),
+    create({ external_accesses: [{ protocol: 'ftp' }] }, /"external_accesses\[0\]\.protocol"/),
+    create({ external_accesses: [{ address: 'a/b' }] }, /"external_accesses\[0\]\.address"/),
+    create(
+      { external_accesses: [{ forward_port: 70000 }] },
+      /"external_accesses\[0\]\.forward_port" is 70000; expected a port/,
+    ),
+    create({ external_accesses: [{ forward_port: 1 }, { forward_port: 2 }] }, /1.*2/),
+    configured({ env: { A: '1' } }, /"configuration\.env"/),
+    configured({ env: [{ name: 'A' }] }, /"configuration\.env\[0\]\.value" is missing/),
+    configured({ env: [{ name: 'A B', value: '' }] }, /"configuration\.env\[0\]\.name" is "A B"/),
+    configured({ strategy: { upgrade: 'BlueGreen' } }, /"configuration\.strategy\.upgrade"/),
+    configured({ probes: { readinessProbe: { ...probe, type: 'grpc' } } }, /readinessProbe\.type/),
+    configured(
+      { probes: { readinessProbe: { ...probe, parameters: {} } } },
+      /readinessProbe\.parameters\.port" is missing/,
+    ),
+    configured(
+      { probes: { livenessProbe: { ...probe, parameters: { port: 0 } } } },
+      /livenessProbe\.parameters\.port/,
+    ),
+    configured({ probes: { livenessProbe: { ...probe, delay: -1 } } }, /livenessProbe\.delay/),
+    configured({ probes: { livenessProbe: { ...probe, timeout: 1e12 } } }, /livenessProbe\.timeout/),
+    configured({ probes: { livenessProbe: { type: 'command', parameters: {} } } }, /command" is missing/),
+    configured(
+      { probes: { livenessProbe: { ...probe, parameters: { port: 1, path: 'http://x' } } } },
+      /path/,
+    ),
+    configured({ storage: [{ type: 'HostPath' }] }, /"configuration\.storage" does nothing yet/),
+    configured(
+      { lifecycle: { entrypoint: { command: ['x'] } } },
+      /"configuration\.lifecycle" does nothing yet/,
+    ),
+    configured({ scheduler: { affinity: { az: ['a'] } } }, /"configuration\.scheduler" does nothing yet/),
+    configured({ logs: [{ logPath: '/x' }] }, /"configuration\.logs" does nothing yet/),
+    configured(
+      { container_spec: { type: 'deployment' } },
+      /"configuration\.container_spec" does nothing yet/,
+    ),
+    {
+      path: path.replace(/components\/[^/]+/, 'components/nowhere'),
+      body: instanceBody,
+      problem: '404 SVCSTG.00100404',
+      says: /nowhere/,
+    },
+  ]);
+});
+
+test('instances: actions and changes that cannot be are refused', async (t) => {
+  const stage = await openStage(t);
+  const { at } = await anInstance(stage, await aComponent(stage));
+  const action = (body: unknown, says: RegExp, problem = INVALID): Row => ({
+    path: `${at}/action`,
+    body,
+    problem,
+    says,
+  });
+  await refuseAll(stage, [
+    action({}, /"action" is missing; expected start, stop/),
+    action({ action: 'explode' }, /"explode"; expected start/, '400 SVCSTG.00100418'),
+    action({ action: 5 }, /"action"/),
+    action({ action: 'scale' }, /parameters\.replica/),
+    action({ action: 'scale', parameters: {} }, /parameters\.replica/),
+    action(
+      { action: 'scale', parameters: { replica: 'x' } },
+      /"parameters\.replica" is "x"; expected a whole number/,
+    ),
+    action({ action: 'scale', parameters: { replica: -1 } }, /parameters\.replica/),
+    action({ action: 'scale', parameters: { replica: '99999' } }, /parameters\.replica/),
+    action({ action: 'scale', parameters: { replica: '9999' } }, /parameters\.replica/),
+    action({ action: 'scale', parameters: { hosts: [] } }, /parameters\.hosts/),
+    action({ action: 'rollback' }, /parameters\.version/),
+    action({ action: 'rollback', parameters: { version: {} } }, /parameters\.version/),
+    { method: 'PUT', path: at, body: {}, problem: INVALID, says: /"version" is missing/ },
+    { method: 'PUT', path: at, body: { version: '2', replica: 'x' }, problem: INVALID, says: /"replica"/ },
+    {
+      method: 'PUT',
+      path: `${at}x`,
+      body: { version: '2' },
+      problem: '404 SVCSTG.00100412',
+      says: /does not exist/,
+    },
+    {
+      method: 'DELETE',
+      path: `${at}?force=perhaps`,
+      bytes: '',
+      problem: INVALID,
+      says: /"force" is "perhaps"; expected true or false/,
+    },
+  ]);
+});
