@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 /** Everything that is held by rule: types, lint, import boundaries, unused code, format. In seconds, all of it even when one part fails. */
 const parts: readonly (readonly [name: string, ...argv: string[]])[] = [

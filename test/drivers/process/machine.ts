@@ -8,4 +8,4 @@ export function has(t: TestContext, isThere: boolean, reason: string): boolean {
   return false;
 }
 
-const isRoot = (): boolean => process.getuid?.() === 0;
+export const isRoot = (): boolean => process.getuid?.() === 0;
