@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { nextBackoffMs } from '../../../src/drivers/process/supervisor/backoff.ts';
+import {
+  isRequest,
+  isSpoken,
+  lineReader,
+  MAX_LINE_BYTES,
+  VERSION,
+} from '../../../src/drivers/process/supervisor/protocol.ts';
+import { expect } from '../../../src/drivers/process/supervisor/shape.ts';
+import { makePrivate, socketPath } from '../../../src/drivers/process/supervisor/socket-path.ts';
+import { TestHost } from './test-host.ts';
+
+test('a message may come in any pieces', () => {
+  const lines: string[] = [];
+  const read = lineReader((line) => lines.push(line));
+  const bytes = Buffer.from('{"ä":1}\n\nlast\nrest');
+  for (const byte of bytes) read(Buffer.from([byte]));
+  assert.deepEqual(lines, ['{"ä":1}', '', 'last']);
+});
+
+test('a message without an end is refused before it fills the memory', () => {
+  const read = lineReader(() => {});
+  const chunk = Buffer.alloc(MAX_LINE_BYTES / 2, 'x');
+  read(chunk);
+  read(chunk);
+  assert.throws(() => read(chunk), /longer than/);
+});
+
+test('a message in another form is refused with the member that is wrong', () => {
+  const call = { op: 'retire', instance: 'a', rollout: 1, keep: -1, graceMs: 5 };
+  assert.throws(() => expect(isRequest, { id: 1, call }, 'The request'), /The request .* "call/);
+  assert.ok(expect(isRequest, { id: 1, call: { ...call, keep: 0, later: 'member' } }, 'The request'));
+});
+
+test('the version before is spoken, an older or a later one is not', () => {
+  assert.ok(isSpoken(VERSION));
+  assert.ok(isSpoken(VERSION - 1));
+  assert.ok(!isSpoken(VERSION + 1));
+  assert.ok(!isSpoken(VERSION - 2));
+});
+
+test('nonsense on the socket harms nobody else', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  for (const words of ['nonsense\n', '{"id":1}\n', '{"id":1,"call":{"op":"explode"}}\n', '\0\0\n']) {
+    const socket = connect(socketPath(host.dataDir));
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.write(words);
+    await once(socket, 'close');
+  }
+  assert.deepEqual(await driver.observe(), []);
+});
+
+test('only the owner reaches the socket, and a long path gets a short one', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-socket-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  assert.equal(socketPath(dir), join(dir, 'run', 'supervisor.sock'));
+  const long = socketPath(join(dir, 'x'.repeat(120)));
+  assert.ok(Buffer.byteLength(long) <= 100);
+  const run = join(dir, 'run');
+  mkdirSync(run);
+  chmodSync(run, 0o755);
+  makePrivate(run);
+  assert.equal(statSync(run).mode & 0o777, 0o700);
+  assert.notEqual(dirname(long), run);
+});
+
+test('waits between starts double, end at half a minute, and begin again after a long life', () => {
+  assert.equal(nextBackoffMs(undefined, 0), 100);
+  assert.equal(nextBackoffMs(100, 10), 200);
+  assert.equal(nextBackoffMs(25_600, 10), 30_000);
+  assert.equal(nextBackoffMs(30_000, 10), 30_000);
+  assert.equal(nextBackoffMs(30_000, 60_000), 100);
+});
