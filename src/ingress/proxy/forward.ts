@@ -15,7 +15,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const MAX_ATTEMPTS = 16;
 /**
  * A short body that came in one piece is joined to its head as text: one write of a string instead of
- * one of several buffers, a sixth of all that a request costs.
+ * one of several buffers (53 instead of 56 microseconds of processor time for a whole request).
  */
 const MAX_TEXT_BYTES = 16 * 1024;
 const NONE: readonly Upstream[] = [];

@@ -5,7 +5,7 @@ import { answer, noTarget, refused, unknownHost } from './answers.ts';
 import { Exchange } from './forward.ts';
 import { readHead, Refusal } from './request-head.ts';
 import type { Table } from './table.ts';
-import { upgrade } from './upgrade.ts';
+import { onLastResponse, upgrade } from './upgrade.ts';
 
 /** Of a request's head, all names and values together. */
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -61,7 +61,11 @@ export function createProxyServer(table: Table, { headMs }: ServerLimits = LIMIT
   server.maxConnections = MAX_CONNECTIONS;
   server.on('checkContinue', forward);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
-    upgrade(table, request, socket, first);
+    socket.on('error', () => socket.destroy());
+    // Below Node 24.9 every offer comes here; without a body it is as good as none.
+    if (isWebSocket(request)) upgrade(table, request, socket, first);
+    else if (first.length === 0) forward(request, onLastResponse(request, socket));
+    else endRaw(socket, '400 Bad Request', 'Only WebSockets are carried: send the request without Upgrade.');
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     endRaw(socket, '405 Method Not Allowed', 'This is not a forward proxy: CONNECT is not carried.');

@@ -18,7 +18,6 @@ const HANDSHAKE_MS = 60_000;
  * must not be left on a raw connection to the application.
  */
 export function upgrade(table: Table, request: IncomingMessage, client: Duplex, first: Buffer): void {
-  client.on('error', () => client.destroy());
   if (client instanceof Socket) client.setTimeout(0);
   const head = readHead(request);
   if (head instanceof Refusal) {
@@ -157,7 +156,8 @@ function say(request: IncomingMessage, client: Duplex, what: Answer): void {
   answer(request, onLastResponse(request, client), what);
 }
 
-function onLastResponse(request: IncomingMessage, client: Duplex): ServerResponse {
+/** The parser has let go of the connection: one answer more, then it ends. */
+export function onLastResponse(request: IncomingMessage, client: Duplex): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   if (client instanceof Socket) response.assignSocket(client);
