@@ -18,6 +18,7 @@ if (!existsSync('tools/node_modules/.bin/oxlint'))
 const failed = parts.filter(([name, command = '', ...args]) => {
   const run = spawnSync(command.includes('/') ? command : `node_modules/.bin/${command}`, args, {
     encoding: 'utf8',
+    env: { ...process.env, OXLINT_TSGOLINT_PATH: resolve('tools/node_modules/.bin/tsgolint') },
   });
   const isGood = run.status === 0;
   console.log(`${isGood ? 'ok  ' : 'FAIL'} ${name}`);
