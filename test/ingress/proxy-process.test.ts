@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -104,10 +104,13 @@ test('shutdown waits for what is in flight and leaves nothing running', async (t
 test('a data directory with a long name has its socket elsewhere', async (t) => {
   const dataDir = join(aDataDir(t), 'd'.repeat(120));
   mkdirSync(dataDir);
-  const ingress = await anIngress(t, dataDir);
+  const ingress = await openIngress(ingressOptions(dataDir));
   await ingress.publish([aRoute([])]);
   assert.equal(await status(ingress), 503);
-  assert(!proxyPaths(dataDir).socket.startsWith(dataDir));
+  const { socket } = proxyPaths(dataDir);
+  assert(existsSync(socket) && !socket.startsWith(dataDir));
+  await ingress.shutdown();
+  assert(!existsSync(join(socket, '..')));
 });
 
 function isAlive(pid: number): boolean {

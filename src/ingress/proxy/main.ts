@@ -3,7 +3,7 @@ import { bootId } from './boot.ts';
 import { EXIT } from './exit.ts';
 import { takeLock } from './lock.ts';
 import { Log } from './log.ts';
-import { makeDirectories, proxyPaths } from './paths.ts';
+import { makeDirectories, proxyPaths, removeFarDirectory } from './paths.ts';
 import { AddressUnavailable, startProxy } from './proxy.ts';
 
 /** Started by the platform and left alone: it ends by its control socket, or by SIGTERM. */
@@ -38,6 +38,7 @@ try {
   // Now, for a process that is killed writes nothing.
   flushCompileCache();
   proxy.onShutdown(() => {
+    removeFarDirectory(dataDir, paths);
     lock.release();
     process.exit();
   });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -29,6 +29,11 @@ export function makeDirectories(dataDir: string, paths: ProxyPaths): void {
   mkdirSync(join(dataDir, 'proxy'), { recursive: true, mode: 0o700 });
   mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
   makePrivate(join(paths.socket, '..'));
+}
+
+/** A socket's directory outside the data directory goes with the proxy. */
+export function removeFarDirectory(dataDir: string, { socket }: ProxyPaths): void {
+  if (!socket.startsWith(join(dataDir, 'run'))) rmSync(join(socket, '..'), { recursive: true, force: true });
 }
 
 function farSocket(dataDir: string): string {
