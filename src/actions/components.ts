@@ -67,16 +67,16 @@ export function createComponent(
     services.store.write(async (tx) => {
       const parent = await lockApplication(tx, caller.project, application);
       if (!parent) await applicationOf(tx, caller, application);
-      const id = componentId(services.newId());
-      await insertComponent(tx, {
-        id,
+      const component = {
+        id: componentId(services.newId()),
         project: caller.project,
         application,
         ...request,
         creator: caller.userName,
         createTime: services.now(),
-      });
-      return componentOf(tx, caller, { application, component: id });
+      };
+      await insertComponent(tx, component);
+      return { ...component, isDeleting: false, updateTime: component.createTime };
     }),
   );
 }

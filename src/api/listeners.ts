@@ -143,7 +143,7 @@ export function limitBodyTime(request: IncomingMessage, ms: number): void {
   if (request.complete) return;
   const timer = setTimeout(() => {
     if (request.complete || request.destroyed) return;
-    if (hasAnswered(request.socket)) request.socket.destroy();
+    if (underWay.get(request.socket)?.headersSent === true) request.socket.destroy();
     else {
       endWith(
         request.socket,

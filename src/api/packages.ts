@@ -58,10 +58,10 @@ export const packageRoutes =
             response: { 200: PackageView, ...errors },
           },
         },
-        async (request, reply) => {
+        async (request) => {
           const address = addressIn(request.params);
-          refuseTooLarge(request, reply, parts.maxPackageBytes);
-          const content = await receive(parts, request, reply);
+          refuseTooLarge(request, parts.maxPackageBytes);
+          const content = await receive(parts, request);
           await publishPackage(services, callerOf(request), address, content);
           return packageWire(request, { ...address, ...content });
         },
@@ -135,14 +135,13 @@ function addressIn(sent: PackageAddress): PackageAddress {
   return { name, version, file };
 }
 
-function refuseTooLarge(request: FastifyRequest, reply: FastifyReply, maxBytes: number): void {
+function refuseTooLarge(request: FastifyRequest, maxBytes: number): void {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced <= maxBytes) return;
-  reply.header('Connection', 'close');
   throw new Problem('tooLarge', `The package has ${announced} bytes; expected at most ${maxBytes}.`);
 }
 
-async function receive({ artifacts, maxPackageBytes }: Parts, request: FastifyRequest, reply: FastifyReply) {
+async function receive({ artifacts, maxPackageBytes }: Parts, request: FastifyRequest) {
   const { body, raw } = request;
   if (!(body instanceof Readable)) {
     throw empty();
@@ -150,8 +149,6 @@ async function receive({ artifacts, maxPackageBytes }: Parts, request: FastifyRe
   try {
     return await artifacts.put(notEmpty(body), { maxBytes: maxPackageBytes });
   } catch (error) {
-    // What is still on its way is not read, so the connection cannot carry another request.
-    if (!raw.complete) reply.header('Connection', 'close');
     if (raw.destroyed && !raw.complete && !(error instanceof Problem)) {
       throw new Problem(
         'malformedRequest',

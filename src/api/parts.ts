@@ -44,4 +44,6 @@ export interface ApiSettings {
 export interface Parts extends ApiSettings {
   readonly authenticator: Authenticator;
   readonly signIn: SignIn;
+  /** Names and ports of runtimes, which do not change while the platform runs; what is installed may. */
+  readonly knownRuntimes: () => Promise<readonly RuntimeInfo[]>;
 }

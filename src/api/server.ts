@@ -40,6 +40,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
     ...settings,
     authenticator: new Authenticator(services),
     signIn: new SignIn(services, new Attempts(() => performance.now())),
+    knownRuntimes: remembered(settings.runtimes),
   };
   let isStopping = false;
 
@@ -65,15 +66,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) => {
-    const what = `${request.method} ${request.url.slice(0, 200).replace(/\?.*/s, '')}`;
-    answerError(
-      new Problem(
-        'routeUnknown',
-        `The API does not exist or has not been published in the environment: ${what}.`,
-      ),
-      request,
-      reply,
-    );
+    answerError(routeUnknown(request), request, reply);
   });
   takeJson(app);
 
@@ -84,7 +77,10 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
       reply.raw.setHeader('Connection', 'close');
       throw new Problem('unavailable', 'The platform is stopping; repeat the request in a moment.');
     }
+    if (request.routeOptions.config.isStreamed !== true) limitBodyTime(request.raw, BODY_MS);
     checkHead(request);
+    // Before its body is read.
+    if (request.is404) throw routeUnknown(request);
   });
   app.addHook('onResponse', async (request, reply) => {
     const { method, id } = request;
@@ -125,12 +121,21 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   };
 }
 
+/** The first answer, kept; a failure is not. */
+function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= ask().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
+  };
+}
+
 /** JSON whatever the label of its charset; a body without a type is taken as JSON too. */
 function takeJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addHook('preParsing', async (request) => {
-    if (request.routeOptions.config.isStreamed !== true) limitBodyTime(request.raw, BODY_MS);
-  });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
     const type = request.headers['content-type'] ?? '';
     if (bytes.length > 0 && type !== '' && !/^\s*application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(type)) {
@@ -163,6 +168,14 @@ function checkHead(request: FastifyRequest): void {
   }
 }
 
+function routeUnknown({ method, url }: FastifyRequest): Problem {
+  const what = `${method} ${url.slice(0, 200).replace(/\?.*/s, '')}`;
+  return new Problem(
+    'routeUnknown',
+    `The API does not exist or has not been published in the environment: ${what}.`,
+  );
+}
+
 const entries = (value: unknown): [string, unknown][] =>
   typeof value === 'object' && value !== null ? Object.entries(value) : [];
 
@@ -177,6 +190,12 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
       ? problem.message
       : `Internal error; the platform's log tells more under request ${request.id}.`;
   reply.raw.setHeader('X-Request-Id', request.id);
+  // The rest of a refused body is read and dropped for a while: a client that is cut off may never see the answer.
+  if (!request.raw.complete) {
+    limitBodyTime(request.raw, BODY_MS);
+    request.raw.resume();
+    reply.removeHeader('connection');
+  }
   if (problem instanceof TooManyAttempts) reply.header('Retry-After', problem.waitS);
   else if (wire.status === 503) reply.header('Retry-After', RETRY_AFTER_S);
   void reply

@@ -52,7 +52,16 @@ export function sessionOf(request: FastifyRequest): Session {
 export function callerOf(request: FastifyRequest): Caller & { readonly project: ProjectId } {
   const { user, userName, project } = sessionOf(request);
   if (project === undefined) throw new Error(`The route ${request.routeOptions.url ?? ''} has no project.`);
-  return { user, userName, project, requestId: request.id, requestHash: requestHash(request, user, project) };
+  return {
+    user,
+    userName,
+    project,
+    requestId: request.id,
+    // Only requests that open jobs are known by it.
+    get requestHash() {
+      return requestHash(request, user, project);
+    },
+  };
 }
 
 function requestHash(request: FastifyRequest, user: string, project: string): string {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { request as httpsRequest } from 'node:https';
 import { openStage, PASSWORD, type Stage } from './stage.ts';
@@ -159,6 +160,30 @@ test('an announced body over the limit is refused before it comes, an unannounce
   const chunks = `10000\r\n${chunk}\r\n`.repeat(17);
   const chunked = await exchange(httpPort, `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`, t);
   assert.equal(chunked.status, 413);
+});
+
+test('a client that sends too much sees its answer, whatever it sends', async (t) => {
+  const stage = await openStage(t);
+  const { httpPort } = await ports(stage);
+  const origin = `http://127.0.0.1:${httpPort}`;
+  const big = 'x'.repeat(6_000_000);
+  const chunks = async function* () {
+    for (let at = 0; at < big.length; at += 100_000) yield Buffer.from(big.slice(at, at + 100_000));
+  };
+  const rows = [
+    { method: 'POST', url: stage.at('/applications'), status: 413 },
+    { method: 'PUT', url: `/v1/${stage.project}/packages/a/1/a.jar`, status: 413 },
+    { method: 'POST', url: '/nowhere', status: 404 },
+    { method: 'POST', url: stage.at('/applications', 'other'), status: 403 },
+  ];
+  for (const { method, url, status } of rows) {
+    for (const body of [big, Readable.toWeb(Readable.from(chunks()))]) {
+      const headers = { 'x-auth-token': stage.token, 'content-type': 'application/json' };
+      const answer = await fetch(`${origin}${url}`, { method, headers, body, duplex: 'half' });
+      assert.equal(answer.status, status, `${method} ${url}`);
+      assert.match(String(Object(await answer.json()).error_code), /^APIG\./);
+    }
+  }
 });
 
 test('a stopping platform lets requests under way end and frees both ports', async (t) => {

@@ -32,7 +32,7 @@ const scopeIn = (path: { readonly application_id: string; readonly component_id:
 });
 
 export const componentRoutes =
-  ({ services, runtimes }: Parts): FastifyPluginAsyncTypebox =>
+  ({ services, knownRuntimes }: Parts): FastifyPluginAsyncTypebox =>
   async (app) => {
     const { read } = services.store;
 
@@ -58,7 +58,7 @@ export const componentRoutes =
           ...(description !== undefined && { description }),
           ...(source && { source: readSource(source) }),
         };
-        const known = (await runtimes()).map(({ typeName }) => typeName);
+        const known = (await knownRuntimes()).map(({ typeName }) => typeName);
         const application = applicationId(request.params.application_id);
         return componentWire(
           await createComponent(services, callerOf(request), application, component, known),
@@ -106,7 +106,7 @@ export const componentRoutes =
         const application = await applicationOf(read, caller, applicationId(request.params.application_id));
         const paging = readPaging(request.query, orders);
         const { count, items } = await listComponents(read, caller.project, application.id, paging);
-        const known = await runtimes();
+        const known = await knownRuntimes();
         const instances = await listInstancesOfComponents(
           read,
           caller.project,

@@ -89,7 +89,7 @@ function withoutGenerated(request: ChangeRequest, instance: Instance | undefined
 }
 
 export const instanceRoutes =
-  ({ services, runtimes, ingressPort }: Parts): FastifyPluginAsyncTypebox =>
+  ({ services, knownRuntimes, ingressPort }: Parts): FastifyPluginAsyncTypebox =>
   async (app) => {
     const { read } = services.store;
 
@@ -129,7 +129,11 @@ export const instanceRoutes =
         const paging = readPaging(request.query, ['create_time', 'name', 'update_time', 'version']);
         const { count, items } = await listInstances(read, { project: caller.project, ...scope }, paging);
         const environments = await environmentNames(read, caller, items);
-        const shown = await loadShown(read, { application, component, runtimes: await runtimes() }, items);
+        const shown = await loadShown(
+          read,
+          { application, component, runtimes: await knownRuntimes() },
+          items,
+        );
         const instances = shown.map((item) =>
           instanceViewWire(item, {
             application: application.name,
@@ -153,7 +157,9 @@ export const instanceRoutes =
       },
       async (request) => {
         const found = await located(read, callerOf(request), request.params);
-        const [shown] = await loadShown(read, { ...found, runtimes: await runtimes() }, [found.instance]);
+        const [shown] = await loadShown(read, { ...found, runtimes: await knownRuntimes() }, [
+          found.instance,
+        ]);
         if (!shown) throw new Error('One instance was loaded and none came back.');
         const replicas = await listReplicas(read, found.instance.id);
         return instanceWire(shown, services.key, runningWire(shown, replicas, ingressPort()));
