@@ -61,6 +61,24 @@ test('a failed job says why in its last task', async (t) => {
   });
 });
 
+test('progress is shown while a task runs, not after it succeeded', async (t) => {
+  const stage = await openStage(t);
+  const { job } = await anInstance(stage, await aComponent(stage));
+  const set = (state: string) =>
+    stage.store.write((tx) =>
+      tx
+        .updateTable('tasks')
+        .set({ state, messages: '0 of 1 ready' })
+        .where('job_id', '=', job)
+        .where('position', '=', 0)
+        .execute(),
+    );
+  await set('running');
+  assert.equal((await stage.get(`/jobs/${job}`)).at('tasks', 0, 'MESSAGES'), '0 of 1 ready');
+  await set('succeeded');
+  assert.equal((await stage.get(`/jobs/${job}`)).at('tasks', 0, 'MESSAGES'), '{}');
+});
+
 test('a job of another instance, an unknown one and an empty id are told apart by code', async (t) => {
   const stage = await openStage(t);
   const { instance, job } = await anInstance(stage, await aComponent(stage));

@@ -50,11 +50,17 @@ export function taskWire(task: StoredTask, job: StoredJob, count: number): TaskW
     TASK_INDEX: task.position + 1,
     TASK_NAME: task.name.replaceAll('-', '_').toUpperCase(),
     TASK_STATUS: speaksForJob ? jobStatus(job) : taskStates[task.state],
-    MESSAGES: task.messages === '' ? failureOf(job, speaksForJob) : task.messages,
+    MESSAGES: messagesOf(task, job, speaksForJob),
     CREATED_AT: new Date(task.createTime).toISOString(),
     LAST_HEALTH_CHECK: new Date(task.updateTime).toISOString(),
     OWNER_ID: task.owner,
   };
+}
+
+/** Progress is of interest until it is made: afterwards its last word ("0 of 1 ready") would mislead. */
+function messagesOf({ messages, state }: StoredTask, job: StoredJob, speaksForJob: boolean): string {
+  if (state === 'succeeded') return '{}';
+  return messages === '' ? failureOf(job, speaksForJob) : messages;
 }
 
 function failureOf({ problem }: StoredJob, speaksForJob: boolean): string {
