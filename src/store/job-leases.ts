@@ -52,7 +52,7 @@ const toClaim = (row: ClaimRow): Claim => ({
 const isHeldByAnother = sql<boolean>`exists (select 1 from jobs as other
   where other.instance_id = jobs.instance_id and other.lease_owner is not null and other.id <> jobs.id)`;
 
-const isHeldByEnded = sql<boolean>`exists (select 1 from jobs as other
+export const isHeldByEnded = sql<boolean>`exists (select 1 from jobs as other
   where other.instance_id = jobs.instance_id and other.lease_owner is not null and other.state <> 'running')`;
 
 /** Open jobs that nobody works on and that can be begun now, oldest first. */

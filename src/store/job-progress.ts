@@ -1,7 +1,7 @@
 import type { Problem } from '../domain/errors.ts';
 import { type InstanceId, type JobId, jobId } from '../domain/ids.ts';
 import { canMove, type TaskState } from '../domain/job.ts';
-import { type Claim, type Fence, holdFence, type Sign } from './job-leases.ts';
+import { type Claim, type Fence, holdFence, isHeldByEnded, type Sign } from './job-leases.ts';
 import { type JobProblem, taskStates } from './jobs.ts';
 import type { Tx } from './open.ts';
 
@@ -118,7 +118,7 @@ export async function endJob(
   else await closeLast(tx, fence.job, 'succeeded', '', sign.now);
 }
 
-/** Ends an open job that nobody holds, without working on it. False where somebody was faster. */
+/** Ends an open job that still waits for the worker of an ended one, without working on it. False where it no longer does. */
 export async function endWaiting(tx: Tx, claim: Claim, problem: JobProblem, now: number): Promise<boolean> {
   const ended = await tx
     .updateTable('jobs')
@@ -133,6 +133,7 @@ export async function endWaiting(tx: Tx, claim: Claim, problem: JobProblem, now:
     .where('state', '=', 'running')
     .where('lease_owner', 'is', null)
     .where('lease_epoch', '=', claim.epoch)
+    .where(isHeldByEnded)
     .executeTakeFirst();
   if (ended.numUpdatedRows !== 1n) return false;
   await closeTasks(tx, claim.job, problem, now, 'all');

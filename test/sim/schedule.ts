@@ -11,6 +11,7 @@ import type { SimulatedDatabase } from './simulated-store.ts';
 import { simulatedKinds, type SimulatedParts } from './simulated-kinds.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedTarget } from './simulated-target.ts';
+import { canBeUndone } from './task-names.ts';
 import { isEnded, type SeenJob, WatchedStore } from './watched-store.ts';
 import { Violation, World } from './world.ts';
 
@@ -279,7 +280,7 @@ class Schedule {
       if (ending !== 'succeeded' || missing)
         throw this.#wrong(job, `succeeded (${ending}) without ${missing?.name}`);
     } else if (ending === 'undone') {
-      const left = steps.find(({ name }) => name.endsWith('+') && applied.has(name));
+      const left = steps.find(({ name }) => canBeUndone(name) && applied.has(name));
       if (left) throw this.#wrong(job, `says that all is undone, but ${left.name} is not`);
     } else if (ending === 'succeeded') {
       throw this.#wrong(job, 'failed after it had succeeded');

@@ -4,6 +4,7 @@ import { type Kind, stopReason, type Task, type TaskContext } from '../../src/jo
 import type { Tx } from '../../src/store/open.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { Effect, SimulatedTarget } from './simulated-target.ts';
+import { canBeUndone, isPointOfNoReturn } from './task-names.ts';
 import type { World } from './world.ts';
 
 export interface SimulatedParts {
@@ -21,7 +22,6 @@ const HEED_MS = 150;
 
 const endingOf = (job: Job) => `ended:${job.id}`;
 
-/** Names that end in "+" can be undone. A "!" marks the point of no return. */
 export const simulatedKinds: readonly Kind<SimulatedParts>[] = [
   kind('change-instance', ['check', 'build+', 'provision+', 'switch+!', 'retire+']),
   kind('start-instance', ['provision+', 'switch!']),
@@ -46,14 +46,12 @@ async function record(tx: Tx, job: Job, value: string): Promise<void> {
     .execute();
 }
 
-function task(marked: string): Task<SimulatedParts> {
-  const isPointOfNoReturn = marked.endsWith('!');
-  const name = marked.replace('!', '');
+function task(name: string): Task<SimulatedParts> {
   return {
     name,
     run: (context) => act(context, name, 'run'),
-    ...(name.endsWith('+') && { undo: (context) => act(context, name, 'undo') }),
-    ...(isPointOfNoReturn && { pointOfNoReturn: true }),
+    ...(canBeUndone(name) && { undo: (context) => act(context, name, 'undo') }),
+    ...(isPointOfNoReturn(name) && { pointOfNoReturn: true }),
   };
 }
 

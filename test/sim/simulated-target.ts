@@ -1,6 +1,7 @@
 import type { Job } from '../../src/domain/job.ts';
 import { isEnded, type WatchedStore } from './watched-store.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
+import { canBeUndone, isPointOfNoReturn } from './task-names.ts';
 import type { World } from './world.ts';
 
 export interface Effect {
@@ -78,9 +79,11 @@ export class SimulatedTarget {
         (later) =>
           later.state === 'undone' ||
           later.state === 'skipped' ||
-          !later.name.endsWith('+') ||
+          !canBeUndone(later.name) ||
           this.notUndone.has(`${job.id}/${later.name}`),
       );
+    const isPastReturn = seen.tasks.some((one) => isPointOfNoReturn(one.name) && one.state === 'succeeded');
+    if (isPastReturn) this.#world.violated(`${name} past the point of no return`);
     if (!isInOrder || seen.phase !== 'undo') this.#world.violated(`${name} out of order`);
   }
 }

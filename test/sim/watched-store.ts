@@ -135,11 +135,25 @@ export class WatchedStore {
       if (former.owner !== null) this.#checkTakeOver(former, job);
       return;
     }
-    const isRefused = former.owner === null && isEnded(job);
+    const isRefused = by !== 'api' && former.owner === null && isEnded(job);
+    if (isRefused) this.#checkRefusal(job);
     const isOfHolder = by === 'api' || former.owner === by || isRefused;
     this.#claim(
       isSameWork || isOfHolder,
       `${by} wrote to job ${job.id}, which ${former.owner ?? 'nobody'} held`,
+    );
+  }
+
+  /** A job that never began fails only because of a worker that shows signs of life and does not let go. */
+  #checkRefusal({ id, instance }: SeenJob): void {
+    const holder = [...this.jobs.values()].find(
+      (other) => other.instance === instance && other.owner !== null,
+    );
+    const silentMs = this.#world.now - (this.#signs.get(holder?.id ?? '') ?? -Infinity);
+    const isInTheWay = silentMs < 2 * this.#leaseMs;
+    this.#claim(
+      isInTheWay,
+      `job ${id} failed while ${holder?.owner ?? 'nobody'} was in its way, ${silentMs.toFixed(0)} ms silent`,
     );
   }
 
