@@ -140,7 +140,8 @@ function endWith(connection: Duplex, status: number, wire: Wire, message: string
 
 /** A body that trickles in is cut off; `ms` is from the end of the head to the end of the body. */
 export function limitBodyTime(request: IncomingMessage, ms: number): void {
-  if (request.complete) return;
+  // A request that was made up in this process has no connection to cut.
+  if (request.complete || !(request.socket instanceof Socket)) return;
   const timer = setTimeout(() => {
     if (request.complete || request.destroyed) return;
     if (underWay.get(request.socket)?.headersSent === true) request.socket.destroy();

@@ -367,7 +367,7 @@ for (const database of databases()) {
       const { script, finish } = deaf();
       const kind = scriptedKind([{ name: 'deaf', run: script, undo: () => Promise.resolve() }], trace);
       const after = scriptedKind([{ name: 'b' }], trace, { name: 'start-instance' });
-      const engine = start(t, store, { kinds: [kind, after], limits: { forwardMs: 30, settleMs: 30 } });
+      const engine = start(t, store, { kinds: [kind, after], limits: { forwardMs: 1_000, settleMs: 100 } });
       const instance = anInstance();
       const id = await submit(store, kind, instance);
       engine.wake();
@@ -392,7 +392,7 @@ for (const database of databases()) {
       const trace: Trace = [];
       const { script, finish } = deaf();
       const kind = scriptedKind([{ name: 'deaf', run: script }], trace);
-      const limits = { forwardMs: 30, settleMs: 30, blockedMs: 60, stopMs: 1 };
+      const limits = { forwardMs: 1_000, settleMs: 100, blockedMs: 200, stopMs: 1 };
       const engine = start(t, store, { kinds: [kind], limits });
       const instance = anInstance();
       const id = await submit(store, kind, instance);
