@@ -60,6 +60,7 @@ export async function unpack({
     }
     return await unpackArchive(archive, format, dir, signal, limits);
   } catch (error) {
+    signal.throwIfAborted();
     throw diskFault(error, 'a package was being unpacked');
   }
 }
