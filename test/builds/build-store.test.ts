@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { BuildStore, buildKeyOf } from '../../src/builds/build-store.ts';
+import { MARK } from '../../src/builds/process-group.ts';
+import { buildKey } from '../../src/domain/ids.ts';
+import { Problem } from '../../src/domain/errors.ts';
+
+const isRoot = process.getuid?.() === 0;
+const key = buildKeyOf('digest', 'Nodejs8', 'package.json', 'Node.js 24.1.0', '1');
+
+async function aStore(t: TestContext): Promise<{ readonly store: BuildStore; readonly dataDir: string }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'openstage-builds-'));
+  const store = new BuildStore(dataDir);
+  t.after(async () => {
+    execFileSync('chmod', ['-R', 'u+w', dataDir]);
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return { store, dataDir };
+}
+
+async function makeApp(dir: string): Promise<void> {
+  await mkdir(join(dir, 'package', 'bin'), { recursive: true });
+  await writeFile(join(dir, 'package', 'app.js'), 'app', { mode: 0o666 });
+  await writeFile(join(dir, 'package', 'bin', 'run'), '#!/bin/sh\n', { mode: 0o4777 });
+  await symlink('app.js', join(dir, 'package', 'link'));
+}
+
+const modeOf = async (...parts: readonly string[]) => (await stat(join(...parts))).mode & 0o7777;
+
+test('a key tells builds apart by their parts and by where one part ends', () => {
+  assert.match(key, /^[0-9a-f]{64}$/);
+  assert.equal(buildKeyOf('a', 'b'), buildKeyOf('a', 'b'));
+  assert.notEqual(buildKeyOf('a', 'b'), buildKeyOf('ab'));
+  assert.notEqual(buildKeyOf('a', 'b'), buildKeyOf('ab', ''));
+});
+
+test('a build is whole, read-only and readable by every application once it is there', async (t) => {
+  const { store } = await aStore(t);
+  assert.equal(await store.has(key), false);
+  const dir = await store.ensure(key, makeApp);
+  assert.equal(dir, store.dir(key));
+  assert.equal(await store.has(key), true);
+  assert.deepEqual(await store.list(), [key]);
+  assert.equal(await modeOf(dir), 0o555);
+  assert.equal(await modeOf(dir, 'package'), 0o555);
+  assert.equal(await modeOf(dir, 'package', 'app.js'), 0o444);
+  assert.equal(await modeOf(dir, 'package', 'bin', 'run'), 0o555);
+  assert.equal(await readFile(join(dir, 'package', 'link'), 'utf8'), 'app');
+});
+
+test('builds cannot be listed by applications', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  await store.ensure(key, makeApp);
+  assert.equal(await modeOf(dataDir, 'builds'), 0o711);
+});
+
+test('a build is made where it stays, so that what its steps write may name the place', async (t) => {
+  const { store } = await aStore(t);
+  let madeIn = '';
+  const dir = await store.ensure(key, async (place) => {
+    madeIn = place;
+    await makeApp(place);
+  });
+  assert.equal(madeIn, dir);
+});
+
+test('a build that is there is not made again, by this run or by the next', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  await store.ensure(key, makeApp);
+  await store.ensure(key, () => Promise.reject(new Error('made again')));
+  await new BuildStore(dataDir).ensure(key, () => Promise.reject(new Error('made again')));
+});
+
+test('callers that ask for one key at once share one making', async (t) => {
+  const { store } = await aStore(t);
+  let makings = 0;
+  const make = async (dir: string) => {
+    makings += 1;
+    await makeApp(dir);
+  };
+  const dirs = await Promise.all(Array.from({ length: 20 }, () => store.ensure(key, make)));
+  assert.equal(makings, 1);
+  assert.equal(new Set(dirs).size, 1);
+});
+
+test('a Problem is shared too, and leaves nothing behind', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  let makings = 0;
+  const fails = async (dir: string) => {
+    makings += 1;
+    await makeApp(dir);
+    throw new Problem('buildFailed', 'no');
+  };
+  const outcomes = await Promise.allSettled([store.ensure(key, fails), store.ensure(key, fails)]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  assert.equal(makings, 1);
+  assert.deepEqual(await readdir(join(dataDir, 'builds')), []);
+  await store.ensure(key, makeApp);
+});
+
+test('a caller that is called off takes no other with it', async (t) => {
+  const { store } = await aStore(t);
+  const begun = Promise.withResolvers<void>();
+  const off = Promise.withResolvers<never>();
+  const first = store.ensure(key, () => {
+    begun.resolve();
+    return off.promise;
+  });
+  await begun.promise;
+  const others = [store.ensure(key, makeApp), store.ensure(key, makeApp)];
+  off.reject(new Error('called off'));
+  await assert.rejects(first, /called off/);
+  assert.deepEqual(await Promise.all(others), [store.dir(key), store.dir(key)]);
+});
+
+test('what a dead run left half-made is removed at start, and what is whole stays', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  await store.ensure(key, makeApp);
+  const half = buildKeyOf('half');
+  await makeApp(join(dataDir, 'builds', half));
+  execFileSync('chmod', ['-R', 'a-w', join(dataDir, 'builds', half)]);
+  const next = new BuildStore(dataDir);
+  assert.equal(await next.has(half), false);
+  await next.removeLeftovers();
+  assert.deepEqual(await readdir(join(dataDir, 'builds')), [key]);
+});
+
+test('a half-made build is made anew without a clean start', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  await makeApp(join(dataDir, 'builds', key));
+  await writeFile(join(dataDir, 'builds', key, 'rubbish'), 'x');
+  const dir = await store.ensure(key, makeApp);
+  assert.deepEqual((await readdir(dir)).sort(), ['build.json', 'package']);
+});
+
+test('a step that outlived its platform is ended before its build is removed', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  const half = join(dataDir, 'builds', buildKeyOf('half'));
+  await makeApp(half);
+  const sleep = ['-e', 'setInterval(() => {}, 1000)'];
+  const mine = spawn(process.execPath, sleep, {
+    env: { [MARK]: `${join(half, 'package')}#1` },
+    detached: true,
+  });
+  const other = spawn(process.execPath, sleep, {
+    env: { [MARK]: `${dataDir}-other/builds/x#1` },
+    detached: true,
+  });
+  t.after(() => other.kill('SIGKILL'));
+  const ended = once(mine, 'exit');
+  await Promise.all([once(mine, 'spawn'), once(other, 'spawn')]);
+  await store.removeLeftovers();
+  assert.deepEqual(await ended, [null, 'SIGKILL']);
+  assert.equal(other.exitCode ?? other.signalCode, null, 'the step of another data directory lives');
+});
+
+test('a build can be removed although it is read-only, and removed again', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  await store.ensure(key, makeApp);
+  await store.remove(key);
+  await store.remove(key);
+  assert.equal(await store.has(key), false);
+  assert.deepEqual(await readdir(join(dataDir, 'builds')), []);
+});
+
+test('what leads out of a build by a hard link is refused before its mode is touched', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  const outside = join(dataDir, 'outside');
+  await writeFile(outside, 'x', { mode: 0o640 });
+  const make = async (dir: string) => {
+    await makeApp(dir);
+    await link(outside, join(dir, 'package', 'twin'));
+  };
+  await assert.rejects(store.ensure(key, make), (error: unknown) => {
+    assert.ok(error instanceof Problem && error.code === 'packageUnusable');
+    assert.match(error.message, /"package\/twin" is a hard link to a file outside/);
+    return true;
+  });
+  assert.equal(await modeOf(outside), 0o640);
+  assert.equal(await readFile(outside, 'utf8'), 'x');
+});
+
+test('a hard link within a build, and a link out of it, are kept as they are', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  const outside = join(dataDir, 'outside');
+  await writeFile(outside, 'x', { mode: 0o640 });
+  const dir = await store.ensure(key, async (place) => {
+    await makeApp(place);
+    await link(join(place, 'package', 'app.js'), join(place, 'package', 'twin'));
+    await symlink(outside, join(place, 'package', 'python'));
+  });
+  assert.equal((await stat(join(dir, 'package', 'twin'))).nlink, 2);
+  assert.equal(await modeOf(outside), 0o640);
+});
+
+test('a FIFO in a build is refused', async (t) => {
+  const { store } = await aStore(t);
+  const make = async (dir: string) => {
+    await makeApp(dir);
+    execFileSync('mkfifo', [join(dir, 'package', 'pipe')]);
+  };
+  await assert.rejects(store.ensure(key, make), /"package\/pipe" is a device, a socket or a FIFO/);
+});
+
+test('a large build is sealed as a small one', async (t) => {
+  const { store } = await aStore(t);
+  const dir = await store.ensure(key, async (place) => {
+    for (let index = 0; index < 200; index++) await writeFile(join(place, `f${index}`), 'x');
+  });
+  assert.equal(await modeOf(dir, 'f199'), 0o444);
+});
+
+test('a full disk is said to be full, and the build can be made later', async (t) => {
+  const { store, dataDir } = await aStore(t);
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  await assert.rejects(
+    store.ensure(key, () => Promise.reject(full)),
+    (error: unknown) => {
+      assert.ok(error instanceof Problem && error.code === 'unavailable');
+      assert.match(error.message, /ENOSPC/);
+      return true;
+    },
+  );
+  assert.deepEqual(await readdir(join(dataDir, 'builds')), []);
+  await store.ensure(key, makeApp);
+});
+
+test('what is no key names no directory', async (t) => {
+  const { store } = await aStore(t);
+  for (const text of ['', '..', '../../etc', 'A'.repeat(64), `${key}/..`, `${key}\n`]) {
+    assert.throws(() => store.dir(buildKey(text)), TypeError);
+  }
+});
+
+if (isRoot) {
+  test('as root, a build belongs to root however its steps ran', async (t) => {
+    const { store } = await aStore(t);
+    const dir = await store.ensure(key, async (place) => {
+      await makeApp(place);
+      execFileSync('chown', ['-R', '-h', '200001:200001', join(place, 'package')]);
+    });
+    for (const path of ['package', 'package/app.js', 'package/bin/run']) {
+      const { uid, gid } = await stat(join(dir, path));
+      assert.deepEqual({ uid, gid }, { uid: 0, gid: 0 }, path);
+    }
+  });
+}
