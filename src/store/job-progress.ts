@@ -223,5 +223,5 @@ async function lastPosition(tx: Tx, job: JobId): Promise<number> {
     .select((select) => select.fn.max('position').as('last'))
     .where('job_id', '=', job)
     .executeTakeFirstOrThrow();
-  return Number(last);
+  return last;
 }

@@ -197,7 +197,7 @@ export async function countTasks(db: Db, job: JobId): Promise<number> {
     .select((select) => select.fn.countAll<number>().as('count'))
     .where('job_id', '=', job)
     .executeTakeFirstOrThrow();
-  return Number(count);
+  return count;
 }
 
 /** Jobs that ended before `before`, but for the last one of an instance that lives. At most `limit`. */

@@ -352,7 +352,7 @@ for (const database of databases()) {
           .selectFrom('jobs')
           .select((select) => select.fn.countAll<number>().as('count'))
           .executeTakeFirstOrThrow();
-        return Number(count) > 6;
+        return count > 6;
       });
       assert.deepEqual(trace, ['run deaf']);
       finish();
