@@ -30,13 +30,14 @@ export interface LoadReport {
 export class Load {
   readonly #ask: () => Promise<{ readonly status: number; readonly text: string }>;
   readonly #timer: NodeJS.Timeout;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent: Agent;
   readonly #open = new Set<Promise<void>>();
   readonly #answers = new Map<string, number>();
   #sent = 0;
   #failed = 0;
 
-  constructor(ingressUrl: string, host: string, perSecond: number) {
+  constructor(ingressUrl: string, host: string, perSecond: number, { keepAlive = true } = {}) {
+    this.#agent = new Agent({ keepAlive });
     this.#ask = () => askApp(ingressUrl, host, this.#agent);
     const start = performance.now();
     this.#timer = setInterval(() => {
