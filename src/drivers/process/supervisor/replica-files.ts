@@ -1,64 +1,12 @@
-import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs';
-import { renameSync, rmSync, rmdirSync, writeSync, chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import { rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HostId, InstanceId } from '../../../domain/ids.ts';
+import type { InstanceId } from '../../../domain/ids.ts';
 import { instanceId } from '../../../domain/ids.ts';
-import type { Exit, Rollout } from '../../../domain/rollout.ts';
-import type { CgroupPlace } from './cgroup-place.ts';
-import { isCgroupPlace } from './cgroup-place.ts';
-import { isExit, isRollout } from './rollout-shape.ts';
-import { boolean, expect, natural, number, object, oneOf, text } from './shape.ts';
+import { expect } from './shape.ts';
+import type { Placement, ReplicaRecord } from './replica-record.ts';
+import { isPlacement, isReplicaRecord } from './replica-record.ts';
 import type { Is } from './shape.ts';
-
-/** What was asked for: written once, before anything is started. */
-export interface Placement {
-  readonly rollout: Rollout;
-  readonly ordinal: number;
-  readonly host: HostId;
-}
-export const isPlacement = object<Placement>({ rollout: isRollout, ordinal: natural, host: text }, {});
-
-/** What became of it: written before and after each step that a crash could part. */
-export interface ReplicaRecord {
-  readonly wanted: 'kept' | 'removed';
-  /** How long a removal may take until SIGKILL. */
-  readonly graceMs?: number | undefined;
-  readonly boot: string;
-  readonly port?: number | undefined;
-  /** The application once answered on that port, so a restart should find it there again. */
-  readonly isPortProven: boolean;
-  /** Of the present process. */
-  readonly ready: 'never' | 'once' | 'now';
-  readonly pid?: number | undefined;
-  readonly start?: string | undefined;
-  readonly startedAt?: number | undefined;
-  readonly restarts: number;
-  readonly backoffMs?: number | undefined;
-  readonly lastExit?: Exit | undefined;
-  readonly cgroup?: CgroupPlace | undefined;
-  /** The cgroup's count of processes killed for memory when this process was started. */
-  readonly oomKills: number;
-}
-export const isReplicaRecord: Is<ReplicaRecord> = object<ReplicaRecord>(
-  {
-    wanted: oneOf('kept', 'removed'),
-    boot: text,
-    isPortProven: boolean,
-    ready: oneOf('never', 'once', 'now'),
-    restarts: natural,
-    oomKills: natural,
-  },
-  {
-    graceMs: number,
-    port: natural,
-    pid: natural,
-    start: text,
-    startedAt: number,
-    backoffMs: number,
-    lastExit: isExit,
-    cgroup: isCgroupPlace,
-  },
-);
 
 /** Only `own` belongs to the application: who owns a directory can replace every file in it. */
 export class ReplicaFiles {
@@ -86,7 +34,7 @@ export class ReplicaFiles {
     for (const dir of [this.home, this.tmp]) makeDir(dir, 0o700);
     const user = placement.rollout.user;
     if (user !== undefined) for (const dir of [this.home, this.tmp, this.own]) chownSync(dir, user, user);
-    writeWhole(join(this.dir, 'replica.json'), JSON.stringify(placement), true);
+    writeWhole(join(this.dir, 'replica.json'), JSON.stringify(placement));
   }
 
   placement(): Placement | undefined {
@@ -97,9 +45,8 @@ export class ReplicaFiles {
     return readWhole(join(this.dir, 'state.json'), isReplicaRecord);
   }
 
-  // Not flushed: it must survive this process, not the machine; after a reboot everything is started again anyway.
   save(state: ReplicaRecord): void {
-    writeWhole(join(this.dir, 'state.json'), JSON.stringify(state), false);
+    writeWhole(join(this.dir, 'state.json'), JSON.stringify(state));
   }
 
   /** Out of reach in one step, so that a crash leaves no half of it; then away. */
@@ -148,15 +95,13 @@ function makeDir(path: string, mode: number): void {
   chmodSync(path, mode);
 }
 
-function writeWhole(path: string, content: string, isFlushed: boolean): void {
+/**
+ * In one step, and not flushed: it must survive this process, not the machine. What a power loss takes, the platform
+ * asks for again, and every process has to be started again then.
+ */
+function writeWhole(path: string, content: string): void {
   const next = `${path}.next`;
-  const file = openSync(next, 'w', 0o600);
-  try {
-    writeSync(file, content);
-    if (isFlushed) fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeFileSync(next, content, { mode: 0o600 });
   renameSync(next, path);
 }
 

@@ -1,7 +1,7 @@
 import type { Observed, Readiness, ReplicaState } from '../../../domain/rollout.ts';
 import type { Life } from './life.ts';
 import { LOOPBACK } from './ports.ts';
-import type { Placement, ReplicaRecord } from './replica-files.ts';
+import type { Placement, ReplicaRecord } from './replica-record.ts';
 
 /**
  * placed: gets a port and a process; alive: its process lives; ending: asked to end, or its leader has and the rest is

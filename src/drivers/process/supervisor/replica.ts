@@ -1,21 +1,22 @@
 import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { nextBackoffMs } from './backoff.ts';
+import { bear } from './birth.ts';
 import type { CgroupPlace } from './cgroup-place.ts';
 import type { Marks } from './environment.ts';
 import type { Group } from './group.ts';
 import { membersOf, signalGroup, sweep } from './group.ts';
 import { watchHealth } from './health.ts';
 import type { Identity } from './identity.ts';
-import { seeProcess } from './identity.ts';
-import { AdoptedLife, BornLife, COULD_NOT_START, endOf } from './life.ts';
+import { AdoptedLife, COULD_NOT_START } from './life.ts';
 import type { Life } from './life.ts';
-import type { Placement, ReplicaRecord } from './replica-files.ts';
+import type { Placement, ReplicaRecord } from './replica-record.ts';
+import { NEW_RECORD, NO_PROCESS } from './replica-record.ts';
 import { ReplicaFiles } from './replica-files.ts';
 import type { Phase } from './replica-phase.ts';
 import { mayMove, observed } from './replica-phase.ts';
 import type { Fork } from './spawn.ts';
-import { spawnProbe, spawnReplica, tellInLog } from './spawn.ts';
+import { spawnProbe, tellInLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const NOT_LOOKED: Readiness = { ready: false, saw: 'not looked at yet' };
@@ -75,7 +76,6 @@ export class Replica {
     } catch (error) {
       return this.#couldNotStart(`its files could not be written: ${reasonOf(error)}`);
     }
-    this.#around.crashPoint('before-spawn');
     this.#spawn(port);
   }
 
@@ -164,27 +164,14 @@ export class Replica {
   }
 
   #spawn(port: number): void {
-    const { cgroups, boot } = this.#around;
-    const { cgroup } = this.#record;
-    const spawn = () => spawnReplica(this.#fork(port));
-    let child;
-    try {
-      child = cgroup ? cgroups.inside(cgroup, spawn) : spawn();
-    } catch (error) {
-      return this.#couldNotStart(reasonOf(error));
-    }
-    const ended = endOf(child, (reason) => this.#couldNotStart(reason));
-    const { pid } = child;
-    if (pid === undefined) return;
-    this.#around.crashPoint('after-spawn');
-    // Already dead, it has no start that could ever be mistaken for another's.
-    const identity = { boot, pid, start: seeProcess(pid)?.start ?? '' };
-    const life = new BornLife(identity, ended);
-    const place =
-      cgroup && (identity.start === '' || cgroups.pids(cgroup).includes(pid)) ? cgroup : undefined;
-    if (cgroup && !place) cgroups.remove(cgroup);
-    this.#save({ pid, start: identity.start, startedAt: life.startedAt, cgroup: place });
-    this.#live(life);
+    this.#around.crashPoint('before-spawn');
+    const birth = bear(this.#fork(port), this.#record.cgroup, this.#around, (reason) =>
+      this.#couldNotStart(reason),
+    );
+    if (!birth) return;
+    const { identity, startedAt } = birth.life;
+    this.#save({ pid: identity.pid, start: identity.start, startedAt, cgroup: birth.place });
+    this.#live(birth.life);
   }
 
   #fork(port: number): Fork {
@@ -334,15 +321,5 @@ export class Replica {
     if (port !== undefined) this.#around.ports.release(port, this.name);
   }
 }
-
-const NO_PROCESS = { ready: 'never', pid: undefined, start: undefined, startedAt: undefined } as const;
-const NEW_RECORD: ReplicaRecord = {
-  ...NO_PROCESS,
-  wanted: 'kept',
-  boot: '',
-  isPortProven: false,
-  restarts: 0,
-  oomKills: 0,
-};
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
