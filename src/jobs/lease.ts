@@ -12,7 +12,7 @@ import {
 import { noteProgress } from '../store/job-progress.ts';
 import type { StoredJob, StoredTask } from '../store/jobs.ts';
 import type { Store, Tx } from '../store/open.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, OVER } from './clock.ts';
 import { Stopped, type StopReason } from './kind.ts';
 import type { EngineLimits } from './limits.ts';
 import type { EngineLog } from './log.ts';
@@ -89,13 +89,13 @@ export class Lease {
 
   /** Ends heartbeats; the job may be taken by others from then on. */
   close(): void {
-    this.#closed.abort();
-    this.#pause.abort();
+    this.#closed.abort(OVER);
+    this.#pause.abort(OVER);
   }
 
   note(position: number, message: string): void {
     this.#note = { position, message };
-    this.#pause.abort();
+    this.#pause.abort(OVER);
   }
 
   /**
@@ -172,7 +172,7 @@ export class Lease {
     let waitMs = limits.heartbeatMs;
     while (!this.#closed.signal.aborted) {
       this.#pause = new AbortController();
-      if (this.#note) this.#pause.abort();
+      if (this.#note) this.#pause.abort(OVER);
       await clock.sleep(waitMs, this.#pause.signal);
       if (this.#note && !this.#closed.signal.aborted) await clock.sleep(NOTE_MS, this.#closed.signal);
       if (this.#closed.signal.aborted) return;

@@ -1,6 +1,6 @@
 import { Problem } from '../domain/errors.ts';
 import { holdFence } from '../store/job-leases.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, OVER } from './clock.ts';
 import type { CrashPoint } from './crash-points.ts';
 import { type Kind, stopReason, type Task, type TaskContext } from './kind.ts';
 import type { Lease } from './lease.ts';
@@ -142,6 +142,6 @@ async function whileHeeded<Parts>(
   try {
     if ((await Promise.race([work, isIgnored])) === true) throw new Unheeded(task, work);
   } finally {
-    over.abort();
+    over.abort(OVER);
   }
 }

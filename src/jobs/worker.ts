@@ -12,6 +12,7 @@ import {
 } from '../store/job-leases.ts';
 import { clearActivity, describeProblem, endJob, endWaiting, moveTask } from '../store/job-progress.ts';
 import { findJob } from '../store/jobs.ts';
+import { OVER } from './clock.ts';
 import type { CrashPoint } from './crash-points.ts';
 import { type Kind, Stopped } from './kind.ts';
 import { Lease, type LeaseSeams } from './lease.ts';
@@ -62,19 +63,19 @@ export class Worker<Parts> {
 
   wake(): void {
     this.#isWoken = true;
-    this.#pause.abort();
+    this.#pause.abort(OVER);
   }
 
   /** Tells all tasks to stop and gives the leases back: the jobs go on with the next run. Tasks that do not stop end with the process. */
   async stop(): Promise<void> {
     const { clock, limits, log } = this.#seams;
-    this.#stopping.abort();
+    this.#stopping.abort(OVER);
     this.wake();
     for (const { lease } of this.#holds.values()) lease?.stop('shutdown');
     const waited = new AbortController();
     const isOver = Promise.all([this.#life, ...[...this.#holds.values()].map(({ over }) => over)]);
     await Promise.race([isOver, clock.sleep(limits.stopMs, waited.signal)]);
-    waited.abort();
+    waited.abort(OVER);
     for (const [job, { lease }] of this.#holds) {
       log.warn({ job }, 'a task did not stop in time; its job goes on with the next run');
       lease?.close();
@@ -117,7 +118,8 @@ export class Worker<Parts> {
     }
     if (this.#room === 0) return;
     // Those being taken this moment may still look as if they waited.
-    for (const claim of await listWaiting(store.read, this.#room + this.#holds.size)) this.#take(claim);
+    const beingTaken = [...this.#holds.values()].filter(({ lease }) => !lease).length;
+    for (const claim of await listWaiting(store.read, this.#room + beingTaken)) this.#take(claim);
   }
 
   /** Jobs of dead workers, and jobs that wait in vain for one that ended. */

@@ -1,9 +1,11 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { Problem } from '../domain/errors.ts';
 import { type InstanceId, type JobId, jobId } from '../domain/ids.ts';
 import { canMove, type TaskState } from '../domain/job.ts';
 import { type Claim, type Fence, holdFence, isHeldByEnded, type Sign } from './job-leases.ts';
 import { type JobProblem, taskStates } from './jobs.ts';
 import type { Tx } from './open.ts';
+import type { Tables } from './tables.ts';
 
 /** What is kept of a failure: enough to understand it a month later, and no more. */
 const MAX_LOG_LINES = 50;
@@ -184,13 +186,12 @@ async function closeTasks(
   which: 'others' | 'all',
 ): Promise<void> {
   const messages = toMessages(problem);
-  const last = await lastPosition(tx, job);
   await tx
     .updateTable('tasks')
     .set({ state: 'failed', messages, update_time: now })
     .where('job_id', '=', job)
     .where('state', '=', 'running')
-    .where('position', '<', last)
+    .where('position', '<', lastOf(job))
     .execute();
   await tx
     .updateTable('tasks')
@@ -212,16 +213,14 @@ async function closeLast(
     .updateTable('tasks')
     .set({ state, messages, update_time: now })
     .where('job_id', '=', job)
-    .where('position', '=', await lastPosition(tx, job))
+    .where('position', '=', lastOf(job))
     .where('state', '=', 'running')
     .execute();
 }
 
-async function lastPosition(tx: Tx, job: JobId): Promise<number> {
-  const { last } = await tx
+/** Where the task stands that stands for the job. */
+const lastOf = (job: JobId) => (tasks: ExpressionBuilder<Tables, 'tasks'>) =>
+  tasks
     .selectFrom('tasks')
-    .select((select) => select.fn.max('position').as('last'))
-    .where('job_id', '=', job)
-    .executeTakeFirstOrThrow();
-  return last;
-}
+    .select((one) => one.fn.max('position').as('last'))
+    .where('job_id', '=', job);
