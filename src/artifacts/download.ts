@@ -19,6 +19,7 @@ export interface GetOptions {
 /** One GET, connected to a checked address and to no other; resolves once the answer's head is there. */
 export function get(url: URL, { addresses, idleMs, signal }: GetOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    let answer: IncomingMessage | undefined;
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       // A connection of its own: one from a pool might have been opened to an address that nobody checked.
       agent: false,
@@ -27,7 +28,10 @@ export function get(url: URL, { addresses, idleMs, signal }: GetOptions): Promis
       headers: { accept: '*/*', 'user-agent': 'Openstage', connection: 'close' },
     });
     request.setTimeout(idleMs, () => {
-      request.destroy(new Error(`${shownUrl(url)} was silent for ${idleMs} ms.`));
+      const silent = new Error(`${shownUrl(url)} was silent for ${idleMs} ms.`);
+      // An answer that has begun would otherwise only say "aborted".
+      answer?.destroy(silent);
+      request.destroy(silent);
     });
     request.on('socket', (socket) => {
       socket.once('connect', () => {
@@ -39,7 +43,10 @@ export function get(url: URL, { addresses, idleMs, signal }: GetOptions): Promis
         }
       });
     });
-    request.once('response', resolve);
+    request.once('response', (response) => {
+      answer = response;
+      resolve(response);
+    });
     request.on('error', (error) => reject(explained(error, url)));
     request.end();
   });

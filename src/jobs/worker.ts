@@ -127,11 +127,12 @@ export class Worker<Parts> {
     const { store, clock, limits, owner, node, run } = this.#seams;
     const held = await listHeld(store.read, MAX_HELD);
     const now = clock.monotonic();
-    const foreign = held.filter((claim) => claim.owner !== owner && !isOfFormerRun(claim.owner, node, run));
+    const isOurs = (claim: Claim) => claim.owner === owner || isOfFormerRun(claim.owner, node, run);
+    const silent = this.#held.unchangedFor(limits.leaseMs, held, now);
     const dead = [
       // Ours without our knowing: the answer of a write was lost, or the lease could not be proven for a while.
-      ...held.filter((claim) => claim.owner === owner || isOfFormerRun(claim.owner, node, run)),
-      ...this.#held.unchangedFor(limits.leaseMs, foreign, now),
+      ...held.filter(isOurs),
+      ...silent.filter((claim) => !isOurs(claim)),
     ].filter(({ job }) => !this.#holds.has(job));
     this.#hasMoreDead = dead.filter(({ isOpen }) => isOpen).length > this.#room;
     for (const claim of dead) {
@@ -139,9 +140,12 @@ export class Worker<Parts> {
       else await store.write((tx) => clearDeadLease(tx, claim));
     }
     if (dead.some(({ isOpen }) => !isOpen)) this.wake();
+    // After a pause of our own, say, a worker that is dead too may only look alive: its lease is cleared above, later.
+    const isAlive = (claim: Claim) => this.#held.changedWithin(limits.leaseMs, claim.job, clock.monotonic());
+    const inTheWay = new Set(held.filter(isAlive).map(({ instance }) => instance));
     const blocked = await listBlocked(store.read, MAX_HELD);
     for (const claim of this.#blocked.unchangedFor(limits.blockedMs, blocked, clock.monotonic())) {
-      await this.#failBlocked(claim);
+      if (inTheWay.has(claim.instance)) await this.#failBlocked(claim);
     }
   }
 

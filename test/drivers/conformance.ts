@@ -135,7 +135,9 @@ export function holdsItsPromises(name: string, open: (test: TestContext) => Prom
     await driver.ensure(wanted, 1, never());
     const [replica] = await ready(driver, wanted, 1);
     assert.ok(replica);
-    assert.match((await read(driver.logs(replica, 10))).join('\n'), /listening on \d+/);
+    // It listens before it says so, and so may be ready before.
+    let lines: readonly string[] = [];
+    while (!/listening on \d+/.test(lines.join('\n'))) lines = await read(driver.logs(replica, 10));
     assert.deepEqual(await read(driver.logs({ ...replica, ordinal: 77 }, 10)), []);
   });
 

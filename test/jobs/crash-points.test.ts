@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { instanceId } from '../../src/domain/ids.ts';
 import { crashAt } from '../../src/jobs/crash-points.ts';
 import { findJob } from '../../src/store/jobs.ts';
@@ -13,7 +14,7 @@ import { silentLog } from '../store/databases.ts';
 import { scriptedKind, submit, taskStates } from './scripted-kind.ts';
 import { until } from './until.ts';
 
-const child = join(import.meta.dirname, 'crash-child.ts');
+const child = fileURLToPath(import.meta.resolve('./crash-child.ts'));
 
 async function work(dataDir: string, named: string, isFailing: boolean): Promise<string> {
   const run = spawn(process.execPath, [child, dataDir, named, isFailing ? 'failing' : ''], {

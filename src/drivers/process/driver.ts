@@ -22,6 +22,8 @@ export interface ProcessDriverOptions {
   /** The Node that runs the supervisor. */
   readonly node: string;
   readonly log: Log;
+  /** Where Node keeps what it compiled; absent: in the data directory. */
+  readonly cacheDir?: string;
   /** For tests: a boot id, a crash file. */
   readonly supervisorArgs?: readonly string[];
 }
@@ -38,12 +40,10 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   mkdirSync(options.dataDir, { recursive: true });
   // Both sides name it alike, whichever way the user wrote it.
   const dataDir = realpathSync(options.dataDir);
-  const { keyFile, ports, node, host, supervisorArgs = [] } = options;
+  const { keyFile, ports, node, host, supervisorArgs: more = [] } = options;
+  const cacheDir = options.cacheDir ?? join(dataDir, 'run', 'node-cache');
   const logFile = join(dataDir, 'logs', 'supervisor.log');
-  const link = new SupervisorLink(
-    { dataDir, keyFile, ports, node, logFile, more: supervisorArgs },
-    options.log,
-  );
+  const link = new SupervisorLink({ dataDir, keyFile, ports, node, logFile, cacheDir, more }, options.log);
   await link.open();
 
   const isHere = (rollout: Rollout, ordinal: number): boolean =>

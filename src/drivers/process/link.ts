@@ -5,6 +5,7 @@ import type { SupervisorStart } from './start-supervisor.ts';
 import { lastWords, startSupervisor } from './start-supervisor.ts';
 import type { Call } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/socket-path.ts';
+import { reasonOf } from './supervisor/reason.ts';
 
 /** The platform's log, as pino has it. */
 export interface Log {
@@ -91,10 +92,7 @@ export class SupervisorLink {
         await this.#connect();
         return;
       } catch (error) {
-        this.#log.warn(
-          { error: error instanceof Error ? error.message : String(error) },
-          'The supervisor cannot be reached.',
-        );
+        this.#log.warn({ error: reasonOf(error) }, 'The supervisor cannot be reached.');
       }
       await wait(this.#restartMs, undefined, { ref: false });
       this.#restartMs = Math.min(this.#restartMs * 2, LAST_RESTART_MS);
@@ -107,7 +105,7 @@ export class SupervisorLink {
     let end = '';
     // One that is killed while it starts says nothing about the next.
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const started = startSupervisor(this.#start);
+      const started = await startSupervisor(this.#start);
       const result = await this.#knock(started.ended);
       if (typeof result !== 'string') return result;
       end = result;

@@ -24,6 +24,10 @@ import { environmentOf, seeProcesses } from '../../../src/drivers/process/superv
 export const HOST = hostId('this-host');
 export const quiet = { info: () => {}, warn: () => {} };
 
+/** Shared by the tests of one file: compiling takes longer than most of them. */
+const CACHE_DIR = join(tmpdir(), `openstage-test-cache-${process.pid}`);
+process.on('exit', () => rmSync(CACHE_DIR, { recursive: true, force: true }));
+
 /** Listens on PORT and tells what it is asked: /env, /pid, /exit, /leak. */
 export const WEB = `
 const http = require('node:http');
@@ -70,6 +74,7 @@ export class TestHost {
       ports: portRange(),
       host: HOST,
       node: process.execPath,
+      cacheDir: CACHE_DIR,
       log: quiet,
       ...this.#options,
       ...options,

@@ -41,13 +41,13 @@ async function adopt(replica: Replica, marked: Marked, around: Surroundings): Pr
   }
   await endStrays(name, around, replica);
   around.journal.tell('replica without a process', { replica: name, wanted: record.wanted });
-  if (replica.isEnding) return replica.resume();
+  if (replica.isEnding) return replica.settle();
   const isFresh = record.pid === undefined && record.lastExit === undefined;
   if (isFresh) return around.watchOver(replica.start());
   const isRested = record.pid === undefined && record.backoffMs === undefined;
   if (record.boot !== around.boot || isRested) return around.watchOver(replica.revive());
   if (record.pid !== undefined) return replica.lost();
-  replica.resume();
+  replica.settle();
 }
 
 function known({ record }: Replica, boot: string): Identity | undefined {

@@ -5,6 +5,7 @@ import type { Life } from './life.ts';
 import type { Fork } from './spawn.ts';
 import { spawnReplica } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
+import { reasonOf } from './reason.ts';
 
 export interface Birth {
   readonly life: Life;
@@ -24,7 +25,7 @@ export function bear(
   try {
     child = cgroup ? cgroups.inside(cgroup, spawn) : spawn();
   } catch (error) {
-    onFailure(error instanceof Error ? error.message : String(error));
+    onFailure(reasonOf(error));
     return undefined;
   }
   const ended = endOf(child, onFailure);

@@ -107,4 +107,6 @@ function crashPoints(file: string | undefined): (point: CrashPoint) => void {
   };
 }
 
-await main(readArguments(process.argv.slice(2)));
+const words = process.argv.slice(2);
+// By then everything is loaded, and its end writes Node's cache.
+if (!words.includes('--warm')) await main(readArguments(words));

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import { LOOPBACK } from './ports.ts';
+import { reasonOf } from './reason.ts';
 
 /** What one look at an application saw. */
 export interface Look {
@@ -30,7 +31,7 @@ export async function look(probe: Probe, target: ProbeTarget): Promise<Look> {
   try {
     return await lookBy(probe, target);
   } catch (error) {
-    return bad(`the probe failed: ${error instanceof Error ? error.message : String(error)}`);
+    return bad(`the probe failed: ${reasonOf(error)}`);
   }
 }
 

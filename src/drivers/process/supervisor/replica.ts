@@ -2,7 +2,7 @@ import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { nextBackoffMs } from './backoff.ts';
 import { bear } from './birth.ts';
-import type { CgroupPlace } from './cgroup-place.ts';
+import { removeAll, withMemory } from './end.ts';
 import type { Marks } from './environment.ts';
 import type { Group } from './group.ts';
 import { membersOf, signalGroup, sweep } from './group.ts';
@@ -11,6 +11,7 @@ import type { Identity } from './identity.ts';
 import { AdoptedLife, COULD_NOT_START } from './life.ts';
 import type { Life } from './life.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
+import { reasonOf } from './reason.ts';
 import { NEW_RECORD, NO_PROCESS } from './replica-record.ts';
 import { ReplicaFiles } from './replica-files.ts';
 import type { Phase } from './replica-phase.ts';
@@ -63,13 +64,11 @@ export class Replica {
     const { ports } = this.#around;
     const port = await ports.choose(this.name, before, isPortProven);
     if (port === undefined) {
-      return this.#couldNotStart(
-        `all ports from ${ports.low} to ${ports.high} are taken; end other programs or widen OPENSTAGE_APP_PORTS`,
-      );
+      return this.#couldNotStart(`ports ${ports.low}-${ports.high} are all taken; widen OPENSTAGE_APP_PORTS`);
     }
     if (this.#isUnwanted()) {
       ports.release(port, this.name);
-      return this.#settle();
+      return this.settle();
     }
     try {
       this.#prepare(port);
@@ -89,13 +88,8 @@ export class Replica {
 
   /** Nobody saw its process end: it goes on as after any other exit. */
   lost(): void {
-    this.#exited(this.#withMemory({ unknown: true, at: Date.now() }), 0);
-    this.#settle();
-  }
-
-  /** Carries on where an earlier supervisor was, no process of it being alive. */
-  resume(): void {
-    this.#settle();
+    this.#exited({ unknown: true, at: Date.now() }, 0);
+    this.settle();
   }
 
   /** The machine was started again, or its supervisor rested: that is no exit to be slow about. */
@@ -130,10 +124,6 @@ export class Replica {
       throw new Error(`Replica ${this.name} cannot go from ${this.#phase.name} to ${to.name}.`);
     }
     this.#phase = to;
-    this.#tellChange();
-  }
-
-  #tellChange(): void {
     this.#around.changed(this.placement.rollout.instance);
   }
 
@@ -184,7 +174,7 @@ export class Replica {
     tellInLog(this.files, sentence);
     this.#exited({ code: COULD_NOT_START, at: Date.now() }, 0);
     this.#readiness = { ready: false, saw: sentence };
-    this.#settle();
+    this.settle();
   }
 
   #live(life: Life): void {
@@ -195,8 +185,8 @@ export class Replica {
       life.ended.then(async (exit) => {
         stopWatching();
         await this.#endWhatIsLeft(life);
-        this.#exited(this.#withMemory(exit), performance.now() - life.sinceMs);
-        this.#settle();
+        this.#exited(exit, performance.now() - life.sinceMs);
+        this.settle();
       }),
     );
   }
@@ -229,7 +219,8 @@ export class Replica {
     if (before.ready !== seen.ready) {
       this.#save(seen.ready ? { ready: 'now', isPortProven: true } : { ready: 'once' });
     }
-    if (before.ready !== seen.ready || before.saw !== seen.saw) this.#tellChange();
+    if (before.ready !== seen.ready || before.saw !== seen.saw)
+      this.#around.changed(this.placement.rollout.instance);
   }
 
   #endNow(graceMs: number): void {
@@ -241,7 +232,7 @@ export class Replica {
         return this.#endBy(this.#phase.life, graceMs);
       case 'backoff':
         clearTimeout(this.#phase.timer);
-        return this.#settle();
+        return this.settle();
       case 'resting':
       case 'gone':
         return;
@@ -276,24 +267,19 @@ export class Replica {
     return { leader: life.identity, marks: this.marks, place: this.#record.cgroup };
   }
 
-  #withMemory(exit: Exit): Exit {
-    const { cgroup, oomKills } = this.#record;
-    const isMore = cgroup !== undefined && this.#around.cgroups.oomKills(cgroup) > oomKills;
-    return isMore && (exit.unknown || exit.signal === 'SIGKILL') ? { ...exit, outOfMemory: true } : exit;
-  }
-
-  #exited(exit: Exit, livedMs: number): void {
+  #exited(seen: Exit, livedMs: number): void {
+    const exit = withMemory(seen, this.#record, this.#around.cgroups);
     const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
     this.#readiness = { ready: false, saw: 'its process has ended' };
     this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });
     this.#around.journal.tell('replica exited', { replica: this.name, ...exit });
   }
 
-  /** No process of it lives: what now? */
-  #settle(): void {
+  /** No process of it lives: removed, at rest, or waiting for its next start. */
+  settle(): void {
     if (this.isEnding) {
       this.#around.crashPoint('before-remove');
-      this.#remove(this.#record.cgroup);
+      removeAll(this.name, this.files, this.#record, this.#around);
       this.#move({ name: 'gone' });
       return this.#isOver();
     }
@@ -309,17 +295,4 @@ export class Replica {
     }, this.#record.backoffMs ?? 0);
     this.#move({ name: 'backoff', timer });
   }
-
-  #remove(cgroup: CgroupPlace | undefined): void {
-    const { port } = this.#record;
-    if (cgroup) this.#around.cgroups.remove(cgroup);
-    try {
-      this.files.remove();
-    } catch (error) {
-      this.#around.journal.tell('files not removed', { replica: this.name, reason: reasonOf(error) });
-    }
-    if (port !== undefined) this.#around.ports.release(port, this.name);
-  }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -9,6 +9,7 @@ import type { Call, Hello, Ports as PortsAnswer, Reply, Request } from './protoc
 import { isRequest, isSpoken, lineReader, VERSION } from './protocol.ts';
 import { expect } from './shape.ts';
 import type { Supervisor } from './supervisor.ts';
+import { reasonOf } from './reason.ts';
 
 export interface Parts {
   readonly supervisor: Supervisor;
@@ -39,7 +40,7 @@ function serve(socket: Socket, parts: Parts): void {
       else send({ id, ok: (await handle(call, parts)) ?? null });
       if (call.op === 'shutdown') await parts.shutdown(call.applications);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       if (!(error instanceof Problem)) parts.journal.tell('call failed', { op: call.op, message });
       send({ id, problem: { code: error instanceof Problem ? error.code : 'unexpected', message } });
     }
@@ -91,7 +92,7 @@ function serve(socket: Socket, parts: Parts): void {
       read(chunk);
     } catch (error) {
       parts.journal.tell('connection refused', {
-        message: error instanceof Error ? error.message : String(error),
+        message: reasonOf(error),
       });
       socket.destroy();
     }
