@@ -68,6 +68,10 @@ export class Lease {
     void this.#beat();
   }
 
+  get owner(): string {
+    return this.#seams.owner;
+  }
+
   /** The signal for the tasks of a phase; its deadline runs from now, less what other workers used up. */
   beginPhase(phase: JobPhase): AbortSignal {
     if (phase !== this.#phase) {

@@ -63,10 +63,14 @@ interface Move<Parts> {
   readonly to: 'running' | 'succeeded' | 'undone';
 }
 
-const toTaskMove = <Parts>({ step, to }: Move<Parts>): TaskMove => ({ position: step.position, to });
-
 async function record<Parts>(run: JobRun<Parts>, moves: readonly Move<Parts>[]): Promise<void> {
-  await run.lease.write((tx, fence, sign) => moveTasks(tx, fence, sign, moves.map(toTaskMove)));
+  const { owner } = run.lease;
+  const taskMoves = moves.map(({ step: { position }, to }): TaskMove => ({
+    position,
+    to,
+    ...(to === 'running' && { owner }),
+  }));
+  await run.lease.write((tx, fence, sign) => moveTasks(tx, fence, sign, taskMoves));
   for (const { step, to } of moves) step.state = to;
 }
 

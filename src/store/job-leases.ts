@@ -138,6 +138,9 @@ export async function takeLease(
     .where('job_id', '=', claim.job)
     .orderBy('position')
     .execute();
+  const last = rows.at(-1);
+  // It stands for the job, which begins with this.
+  if (last) await tx.updateTable('tasks').set({ owner }).where('id', '=', last.id).execute();
   return {
     fence: { job: claim.job, epoch: claim.epoch + 1 },
     job: toJob(taken),

@@ -89,6 +89,24 @@ for (const database of databases()) {
       });
     });
 
+    test('each task that began names the worker that ran it, none that did not', async (t) => {
+      const store = await openStore(t);
+      const refuse = () => Promise.reject(new Problem('invalid', 'It cannot be done.'));
+      const kind = scriptedKind([{ name: 'a' }, { name: 'b', run: refuse }, { name: 'c' }], []);
+      const engine = start(t, store, { kinds: [kind], node: 'node-7' });
+      const id = await submit(store, kind, anInstance());
+      engine.wake();
+      await ended(store.read, id);
+      const tasks = await listTasks(store.read, id, { limit: 100, offset: 0, desc: false });
+      const owners = tasks.map(({ name, owner }) => [name, owner.split(':')[0]]);
+      assert.deepEqual(owners, [
+        ['a', 'node-7'],
+        ['b', 'node-7'],
+        ['c', ''],
+        ['finish', 'node-7'],
+      ]);
+    });
+
     test('a job without tasks of its own has its one task and succeeds', async (t) => {
       const store = await openStore(t);
       const trace: Trace = [];
