@@ -93,6 +93,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     fetchAllow: parseFetchAllow(settings.fetchAllow),
     locator,
     ...(isRoot && { buildUser: settings.appUsers.low }),
+    buildVariables: settings.buildVariables,
     now: Date.now,
     limits: {
       readinessTimeoutMs: settings.readinessTimeout,

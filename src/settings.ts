@@ -80,6 +80,34 @@ function region(value: string): string {
   return value;
 }
 
+function variableNames(value: string): readonly string[] {
+  const found = value
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const odd = found.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (odd !== undefined)
+    throw new Error('expected names of variables, by comma, such as HTTPS_PROXY,PIP_INDEX_URL');
+  return found;
+}
+
+/** Where packages come from behind a fence, and whom to trust there. */
+const BUILD_ENV = [
+  ...[
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'ALL_PROXY',
+    'NO_PROXY',
+    'http_proxy',
+    'https_proxy',
+    'all_proxy',
+    'no_proxy',
+  ],
+  ...['PIP_INDEX_URL', 'PIP_EXTRA_INDEX_URL', 'PIP_FIND_LINKS', 'PIP_TRUSTED_HOST', 'PIP_CERT'],
+  ...['npm_config_registry', 'NPM_CONFIG_REGISTRY', 'npm_config_cafile', 'NPM_CONFIG_CAFILE'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'],
+];
+
 const runtimeSettings = [
   'OPENSTAGE_JAVA',
   'OPENSTAGE_NODE',
@@ -191,6 +219,12 @@ export const rules = {
     'Maven repository that `openstage runtime install` fetches from',
     optional,
   ),
+  buildEnv: rule(
+    'OPENSTAGE_BUILD_ENV',
+    BUILD_ENV.join(','),
+    "Names, by comma, of the platform's variables that reach the steps of every build (pip, npm): mirrors, proxies, certificates",
+    variableNames,
+  ),
   java: rule('OPENSTAGE_JAVA', '', 'Path of java', text),
   node: rule('OPENSTAGE_NODE', '', 'Path of node for applications', text),
   python: rule('OPENSTAGE_PYTHON', '', 'Path of python3', text),
@@ -209,6 +243,8 @@ export type RuntimeOverrides = Readonly<Record<string, string>>;
 
 export type Settings = Values & {
   readonly runtimeOverrides: RuntimeOverrides;
+  /** What build steps see of this environment: the names of `buildEnv` that have a value. May hold passwords. */
+  readonly buildVariables: Readonly<Record<string, string>>;
   /** PATH, where executables of runtimes are looked for. */
   readonly searchPath: string;
   /** (type/id or type) to driver, from the file's `resources`. */
@@ -293,6 +329,9 @@ export function readSettings(
   return {
     ...values,
     runtimeOverrides: Object.fromEntries(overrides),
+    buildVariables: Object.fromEntries(
+      values.buildEnv.map((name) => [name, env[name] ?? ''] as const).filter(([, value]) => value !== ''),
+    ),
     searchPath: env['PATH'] ?? '',
     resources: readResources(content, file),
   };

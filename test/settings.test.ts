@@ -36,6 +36,11 @@ for (const [name, env, message] of [
     /OPENSTAGE_JOB_DEADLINE is "8"; expected a duration/,
   ],
   ['a range turned round', { OPENSTAGE_APP_PORTS: '30000-20000' }, /expected two ports/],
+  [
+    'a variable for builds that cannot be one',
+    { OPENSTAGE_BUILD_ENV: 'HTTPS_PROXY;PIP_CERT' },
+    /expected names of variables, by comma/,
+  ],
   ['a file that is not there', { OPENSTAGE_CONFIG: '/nowhere.yaml' }, /does not exist; create it/],
 ] as const) {
   test(`${name} is refused with what was expected`, () => {
@@ -45,6 +50,22 @@ for (const [name, env, message] of [
     );
   });
 }
+
+test('mirrors, proxies and certificates reach builds by themselves, anything else by its name only', () => {
+  const env = {
+    HTTPS_PROXY: 'http://proxy:3128',
+    PIP_INDEX_URL: 'http://mirror',
+    GOPROXY: 'http://go',
+    SECRET: 'x',
+  };
+  assert.deepEqual(readSettings(none, env).buildVariables, {
+    HTTPS_PROXY: 'http://proxy:3128',
+    PIP_INDEX_URL: 'http://mirror',
+  });
+  const named = { ...env, OPENSTAGE_BUILD_ENV: 'GOPROXY, PIP_CERT' };
+  assert.deepEqual(readSettings(none, named).buildVariables, { GOPROXY: 'http://go' });
+  assert.deepEqual(readSettings(none, { ...env, OPENSTAGE_BUILD_ENV: '' }).buildVariables, {});
+});
 
 test('a name in the file that is no setting is refused by name', () => {
   const file = join(mkdtempSync(join(tmpdir(), 'openstage-settings-')), 'openstage.yaml');

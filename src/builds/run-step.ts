@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { handOver, makeScratch, removeDir } from './build-dir.ts';
+import { masker, type PassedOn } from './passed-on.ts';
 import { groupUse, killGroup, killMarked, MARK } from './process-group.ts';
 import { Tail } from './tail.ts';
 
@@ -34,6 +35,8 @@ export interface StepRequest {
   /** Numeric user, where the platform may choose one; `dir` is handed over to it. */
   readonly user?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** What the step sees of the platform's environment; secrets in it are kept out of the evidence of a failure. */
+  readonly passedOn?: PassedOn;
   readonly limits?: Partial<StepLimits>;
   readonly signal: AbortSignal;
 }
@@ -58,19 +61,20 @@ export async function runStep(request: StepRequest): Promise<string> {
 }
 
 function run(request: StepRequest, places: Readonly<Record<string, string>>): Promise<string> {
-  const { argv, dir, cwd = dir, user, env = {}, signal } = request;
+  const { argv, dir, cwd = dir, user, env = {}, passedOn = {}, signal } = request;
   const [command = '', ...words] = argv;
   // Begins with the place, so that the next run of the platform finds what a killed one left behind.
   const mark = `${resolve(dir)}#${randomUUID()}`;
   const child = spawn(command, words, {
     cwd,
-    // A step sees no variable of the platform, which may hold secrets.
-    env: { PATH, LANG: 'C.UTF-8', ...places, ...env, [MARK]: mark },
+    // A step sees no other variable of the platform, which may hold secrets.
+    env: { ...passedOn, PATH, LANG: 'C.UTF-8', ...places, ...env, [MARK]: mark },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(user === undefined ? {} : { uid: user, gid: user }),
   });
-  return new Step(child, command, { ...stepLimits, ...request.limits }, mark, signal).outcome();
+  const limits = { ...stepLimits, ...request.limits };
+  return new Step(child, command, limits, mark, masker(passedOn), signal).outcome();
 }
 
 class Step {
@@ -78,17 +82,26 @@ class Step {
   readonly #name: string;
   readonly #limits: StepLimits;
   readonly #mark: string;
+  readonly #masked: (line: string) => string;
   readonly #signal: AbortSignal;
   readonly #output: Tail;
   readonly #log: Tail;
   /** Why it was ended before it ended by itself. */
   #stopped: string | undefined;
 
-  constructor(child: ChildProcess, command: string, limits: StepLimits, mark: string, signal: AbortSignal) {
+  constructor(
+    child: ChildProcess,
+    command: string,
+    limits: StepLimits,
+    mark: string,
+    masked: (line: string) => string,
+    signal: AbortSignal,
+  ) {
     this.#child = child;
     this.#name = basename(command);
     this.#limits = limits;
     this.#mark = mark;
+    this.#masked = masked;
     this.#signal = signal;
     this.#output = new Tail(limits.outputBytes);
     this.#log = new Tail(limits.outputBytes);
@@ -162,7 +175,7 @@ class Step {
   }
 
   #failure(what: string, exit?: string): Problem {
-    const log = this.#log.lines(EVIDENCE_LINES);
+    const log = this.#log.lines(EVIDENCE_LINES).map(this.#masked);
     const last = log.at(-1);
     return new Problem(
       'buildFailed',

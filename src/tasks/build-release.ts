@@ -74,6 +74,7 @@ async function contextOf(
         argv,
         dir,
         signal: stop,
+        passedOn: parts.buildVariables,
         ...options,
         ...(parts.buildUser !== undefined && { user: parts.buildUser }),
       }),

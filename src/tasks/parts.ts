@@ -1,6 +1,7 @@
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { FetchAllow } from '../artifacts/fetch-allow.ts';
 import type { BuildStore } from '../builds/build-store.ts';
+import type { PassedOn } from '../builds/passed-on.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import type { Locator } from '../runtimes/locate.ts';
@@ -28,6 +29,8 @@ export interface Parts {
   readonly locator: Locator;
   /** Numeric user of build steps, where the platform runs as root. */
   readonly buildUser?: number;
+  /** What build steps see of the platform's environment. */
+  readonly buildVariables: PassedOn;
   readonly now: () => number;
   readonly limits: Limits;
 }

@@ -67,6 +67,37 @@ test('a step sees no variable of the platform, and a home that is its own and go
   assert.deepEqual(await readdir(dir), []);
 });
 
+test('what is passed on to a step is seen by it, but replaces nothing of its own', async (t) => {
+  const dir = await aDir(t);
+  const code = 'console.log(process.env.PIP_INDEX_URL, process.env.HOME)';
+  const passedOn = { PIP_INDEX_URL: 'http://mirror/simple', HOME: '/root' };
+  const seen = await run(dir, js(code), { passedOn });
+  assert.match(seen, /^http:\/\/mirror\/simple \S+\.scratch-/);
+});
+
+test('a failure keeps no secret of what was passed on, however it is written', async (t) => {
+  const dir = await aDir(t);
+  const passedOn = {
+    HTTPS_PROXY: 'http://ann:p%40ss%3Aword@proxy:3128',
+    PIP_EXTRA_INDEX_URL: 'https://one.example/simple https://t0k3n-of-ann@two.example/simple',
+    NPM_TOKEN: 'npm-s3cret',
+    NO_PROXY: 'localhost',
+  };
+  const code = `for (const name of ${JSON.stringify(Object.keys(passedOn))}) console.log(process.env[name]);
+    console.log('login ann', 'p@ss:word'); process.exit(3)`;
+  await assert.rejects(
+    run(dir, js(code), { passedOn }),
+    failed(({ message, evidence }) => {
+      const kept = [message, ...(evidence.log ?? [])].join(' ');
+      assert.doesNotMatch(kept, /p%40ss|p@ss|t0k3n|npm-s3cret/);
+      assert.match(
+        kept,
+        /http:\/\/ann:\*{6}@proxy:3128 https:\/\/one\.example\/simple .* \*{6} localhost login ann \*{6}/,
+      );
+    }),
+  );
+});
+
 test('words are words: no shell takes part', async (t) => {
   const dir = await aDir(t);
   const payload = '$(touch canary); touch canary & `touch canary` | > canary';
