@@ -2,7 +2,7 @@
 const ranks = [
   ['domain'],
   ['store', 'drivers', 'runtimes', 'artifacts', 'builds', 'ingress'],
-  ['jobs', 'iam'],
+  ['jobs', 'iam', 'git'],
   ['tasks'],
   ['actions'],
   ['api', 'watch'],

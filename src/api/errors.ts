@@ -15,6 +15,12 @@ const service = (status: number, number: number): Wire => ({
   form: 'service',
 });
 
+const repository = (status: number, number: string): Wire => ({
+  status,
+  code: `SVCSTG.REPO.${number}`,
+  form: 'service',
+});
+
 export const wires = {
   malformedRequest: gateway(400, 'APIG.0201'),
   tooLarge: gateway(413, 'APIG.0201'),
@@ -43,6 +49,15 @@ export const wires = {
   noBaseResource: service(400, 100422),
   noArtifact: service(400, 100425),
   instanceBusy: service(409, 100409),
+  gitInvalid: repository(400, '0400'),
+  gitTypeUnsupported: repository(400, '0401'),
+  gitStateInvalid: repository(400, '0402'),
+  gitNameTaken: repository(400, '0403'),
+  gitAuthMissing: repository(400, '0450'),
+  gitAuthInvalid: repository(400, '0451'),
+  gitCloneUrlInvalid: repository(400, '0452'),
+  // Not in the contract's list: clients take an object for gone at 404 only.
+  gitUnknown: repository(404, '0404'),
   // Met by jobs, which tell them in their messages; a request that already shows one is refused as invalid.
   artifactUnavailable: service(400, 100400),
   addressForbidden: service(400, 100400),

@@ -32,6 +32,15 @@ export type Code =
   | 'noBaseResource'
   | 'noArtifact'
   | 'instanceBusy'
+  // git hosts
+  | 'gitInvalid' // a field, or what the host refuses
+  | 'gitTypeUnsupported'
+  | 'gitStateInvalid' // a consent that was not asked for, is used up or too old
+  | 'gitNameTaken'
+  | 'gitAuthMissing'
+  | 'gitAuthInvalid'
+  | 'gitCloneUrlInvalid'
+  | 'gitUnknown' // an authorization, or something at the host
   // what a job can meet
   | 'artifactUnavailable' // cannot be fetched, or is not what it should be
   | 'addressForbidden' // a URL that points where the platform must not go

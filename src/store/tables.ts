@@ -254,6 +254,74 @@ export interface Tables {
     create_time: number;
     update_time: number;
   };
+  /** Primary key: (project_id, name). */
+  git_authorizations: {
+    project_id: string;
+    name: string;
+    repo_type: string;
+    /** Whose REST API the host speaks. */
+    api: string;
+    /** Base address: "https://git.example.org". */
+    host: string;
+    home: string;
+    user_name: string;
+    avatar: string;
+    token_type: string;
+    tag: string | null;
+    /** Envelope around JSON text of a domain Credential. */
+    secret_json: string;
+    status: number;
+    creator: string;
+    create_time: number;
+    update_time: number;
+  };
+  /** Consent pages that were handed out; each is good for one use. */
+  git_consents: {
+    /** SHA-256 of the state. */
+    state_hash: string;
+    project_id: string;
+    user_id: string;
+    repo_type: string;
+    tag: string | null;
+    expire_time: number;
+  };
+  /** Hooks that lead to this platform. Primary key: (project_id, id). */
+  git_hooks: {
+    project_id: string;
+    id: string;
+    /** By whose rule deliveries are signed. */
+    api: string;
+    /** readonly string[]: domain repositoryKey of each address that the repository is known by. */
+    repositories_json: string;
+    /** Envelope around the secret. */
+    secret_json: string;
+    host: string;
+    /** Of the repository below its host. */
+    path: string;
+    /** The hook's id at its host; null until the host has answered. */
+    remote_id: string | null;
+    /** As whom changes are made. */
+    user_id: string;
+    user_name: string;
+    create_time: number;
+    delivery_time: number | null;
+    /** What became of the last delivery, in a sentence. */
+    delivery: string | null;
+  };
+  /** The newest push that an instance has not followed yet. Primary key: instance_id. */
+  git_pushes: {
+    instance_id: string;
+    project_id: string;
+    hook_id: string;
+    user_id: string;
+    user_name: string;
+    request_id: string;
+    branch: string;
+    sha: string;
+    /** Rises with every push that is folded into the row. */
+    number: number;
+    receive_time: number;
+  };
   audit: {
     id: string;
     project_id: string | null;

@@ -1,5 +1,6 @@
 import type { Migration } from './migration.ts';
 import { firstTables } from './0001-first-tables.ts';
+import { git } from './0003-git.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
-export const migrations: readonly Migration[] = [firstTables];
+export const migrations: readonly Migration[] = [firstTables, git];
