@@ -6,7 +6,7 @@ import { kinds } from './actions/kinds.ts';
 import { seedPlatform } from './actions/seed-platform.ts';
 import { createApi } from './api/server.ts';
 import { ArtifactStore } from './artifacts/artifact-store.ts';
-import { parseFetchAllow } from './artifacts/fetch-allow.ts';
+import { parseFetchAllow } from './connections/fetch-allow.ts';
 import { BuildStore } from './builds/build-store.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
 import type { DriverName, Resource } from './domain/resource.ts';

@@ -2,11 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import { Problem } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { ArtifactStore, Kept } from './artifact-store.ts';
-import { checkedAddresses, checkUrl, machineAddresses, resolveHost, shownUrl } from './destination.ts';
-import type { Resolve } from './destination.ts';
-import { explained, get, refused } from './download.ts';
+import {
+  checkedAddresses,
+  checkUrl,
+  machineAddresses,
+  packages,
+  resolveHost,
+  shownUrl,
+} from '../connections/destination.ts';
+import type { Resolve } from '../connections/destination.ts';
+import { explained, request } from '../connections/request.ts';
 import { packageFileName } from './file-name.ts';
-import type { FetchAllow } from './fetch-allow.ts';
+import type { FetchAllow } from '../connections/fetch-allow.ts';
+import { refused } from './refused.ts';
 
 export interface FetchOptions {
   readonly store: ArtifactStore;
@@ -89,7 +97,11 @@ const redirected = (location: string, from: URL): string =>
 async function ask(url: URL, options: FetchOptions, signal: AbortSignal): Promise<IncomingMessage> {
   const { allow, resolve = resolveHost, own = machineAddresses, idleMs = IDLE_MS } = options;
   const addresses = await orAborted(checkedAddresses(url, { allow, resolve, own: own() }), signal);
-  return get(url, { addresses, idleMs, signal });
+  try {
+    return await request(url, { addresses, idleMs, signal });
+  } catch (error) {
+    throw error instanceof Error ? explained(error, url, packages) : error;
+  }
 }
 
 async function receive(
@@ -109,7 +121,7 @@ async function receive(
   try {
     return await store.put(response, { maxBytes, signal, ...(expect === undefined ? {} : { expect }) });
   } catch (error) {
-    throw error instanceof Error ? explained(error, url) : error;
+    throw error instanceof Error ? explained(error, url, packages) : error;
   }
 }
 

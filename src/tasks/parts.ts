@@ -1,5 +1,5 @@
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
-import type { FetchAllow } from '../artifacts/fetch-allow.ts';
+import type { FetchAllow } from '../connections/fetch-allow.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import type { PassedOn } from '../builds/passed-on.ts';
 import type { Driver } from '../drivers/driver.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkUrl } from '../../src/artifacts/destination.ts';
-import type { Resolve } from '../../src/artifacts/destination.ts';
-import { parseFetchAllow } from '../../src/artifacts/fetch-allow.ts';
+import { checkUrl } from '../../src/connections/destination.ts';
+import type { Resolve } from '../../src/connections/destination.ts';
+import { parseFetchAllow } from '../../src/connections/fetch-allow.ts';
 import { Problem } from '../../src/domain/errors.ts';
 import { addresses, aFetcher, problem, redirect, send, sha256 } from './fetching.ts';
 import { aFileServer } from './file-server.ts';

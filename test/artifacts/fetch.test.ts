@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import type { Resolve } from '../../src/artifacts/destination.ts';
+import type { Resolve } from '../../src/connections/destination.ts';
 import { aFetcher, passing, problem, redirect, send, sha256 } from './fetching.ts';
 import { aFileServer } from './file-server.ts';
 

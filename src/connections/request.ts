@@ -6,9 +6,14 @@ import type { LookupFunction } from 'node:net';
 import { canonicalAddress } from '../domain/address.ts';
 import { systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
-import { shownUrl } from './destination.ts';
+import { shownUrl, type Purpose } from './destination.ts';
 
-export interface GetOptions {
+export interface RequestOptions {
+  /** GET by default. */
+  readonly method?: string;
+  /** Beside or instead of those that every request has, in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
   /** The only addresses that may be connected to. */
   readonly addresses: readonly LookupAddress[];
   /** Between two bytes, and until the first. */
@@ -16,39 +21,45 @@ export interface GetOptions {
   readonly signal: AbortSignal;
 }
 
-/** One GET, connected to a checked address and to no other; resolves once the answer's head is there. */
-export function get(url: URL, { addresses, idleMs, signal }: GetOptions): Promise<IncomingMessage> {
+/** One request, connected to a checked address and to no other; resolves once the answer's head is there. */
+export function request(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  const { method = 'GET', headers = {}, body, addresses, idleMs, signal } = options;
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined;
-    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+    const asked = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       // A connection of its own: one from a pool might have been opened to an address that nobody checked.
       agent: false,
+      method,
       lookup: pinned(addresses),
       signal,
-      headers: { accept: '*/*', 'user-agent': 'Openstage', connection: 'close' },
+      headers: {
+        accept: '*/*',
+        'user-agent': 'Openstage',
+        ...(body && { 'content-length': String(body.length) }),
+        ...headers,
+        connection: 'close',
+      },
     });
-    request.setTimeout(idleMs, () => {
+    asked.setTimeout(idleMs, () => {
       const silent = new Error(`${shownUrl(url)} was silent for ${idleMs} ms.`);
       // An answer that has begun would otherwise only say "aborted".
       answer?.destroy(silent);
-      request.destroy(silent);
+      asked.destroy(silent);
     });
-    request.on('socket', (socket) => {
+    asked.on('socket', (socket) => {
       socket.once('connect', () => {
         const reached = canonicalAddress(socket.remoteAddress ?? '');
         if (!addresses.some(({ address }) => canonicalAddress(address) === reached)) {
-          request.destroy(
-            new Error(`${url.hostname} was reached at ${reached}, which had not been checked.`),
-          );
+          asked.destroy(new Error(`${url.hostname} was reached at ${reached}, which had not been checked.`));
         }
       });
     });
-    request.once('response', (response) => {
+    asked.once('response', (response) => {
       answer = response;
       resolve(response);
     });
-    request.on('error', (error) => reject(explained(error, url)));
-    request.end();
+    asked.on('error', reject);
+    asked.end(body);
   });
 }
 
@@ -68,12 +79,12 @@ const isUntrusted = (code: string) =>
   /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/.test(code);
 
 /** What may pass stays a plain error, which its caller may try again; what is final becomes a Problem. */
-export function explained(error: Error, url: URL): Error {
+export function explained(error: Error, url: URL, { code: final }: Pick<Purpose, 'code'>): Error {
   const code = systemCode(error);
   if (error instanceof Problem || error.name === 'AbortError') return error;
   if (isUntrusted(code)) {
     return new Problem(
-      'artifactUnavailable',
+      final,
       `${shownUrl(url)} cannot be trusted (${error.message}); repair its certificate, or add its authority with NODE_EXTRA_CA_CERTS where the platform is started.`,
       {},
       { cause: error },
@@ -81,7 +92,7 @@ export function explained(error: Error, url: URL): Error {
   }
   if (code.startsWith('HPE_')) {
     return new Problem(
-      'artifactUnavailable',
+      final,
       `${shownUrl(url)} does not answer as an HTTP server should (${error.message}); correct the address.`,
       {},
       { cause: error },
@@ -90,19 +101,4 @@ export function explained(error: Error, url: URL): Error {
   return code === ''
     ? error
     : new Error(`${shownUrl(url)} failed: ${error.message || code}.`, { cause: error });
-}
-
-const mayPass: ReadonlySet<number> = new Set([408, 425, 429]);
-
-/** What an answer without a package means. */
-export function refused(status: number, url: URL): Error {
-  const said = `${shownUrl(url)} answered ${status}`;
-  if (status >= 500 || mayPass.has(status)) return new Error(`${said}.`);
-  const advice =
-    status === 401 || status === 403
-      ? 'it must be readable without a login: open it, or upload the package to the package repository'
-      : status === 404 || status === 410
-        ? 'there is no such package: correct the address'
-        : 'expected 200 and a package: correct the address';
-  return new Problem('artifactUnavailable', `${said}; ${advice}.`);
 }
