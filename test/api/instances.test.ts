@@ -185,7 +185,7 @@ test('an upgrade with version 2 keeps what it does not name; the snapshot of the
   assert.deepEqual([back.status, Object.keys(Object(back.body))], [200, ['job_id']]);
 });
 
-test('probes and strategy are echoed as they were sent; empty members are not', async (t) => {
+test('probes and strategy are echoed as they were sent, a scheme in upper case; empty members are not', async (t) => {
   const stage = await openStage(t);
   const at = await instancesOf(stage);
   const probe = {
@@ -213,7 +213,9 @@ test('probes and strategy are echoed as they were sent; empty members are not', 
   assert.deepEqual(shown.at('configuration'), {
     env: [{ name: 'A', value: '2', internal: false }],
     strategy: configuration.strategy,
-    probes: { readinessProbe: probe },
+    probes: {
+      readinessProbe: { ...probe, parameters: { ...probe.parameters, scheme: 'HTTP' } },
+    },
   });
   assert.equal(shown.at('external_accesses', 0, 'forward_port'), 9090);
 });

@@ -134,10 +134,17 @@ export class Stage {
     return `/v2/${project}/cas${path}`;
   }
 
-  /** Any request; the answer is held to the schema of its operation. */
+  /** Any request; the answer is held to its own schema and to the contract's. */
   async send(options: InjectOptions): Promise<Answer> {
     const answer = new Answer(await this.api.app.inject(options));
-    assertFits(this.api.app, options, answer.status, answer.body);
+    const { status, body, raw } = answer;
+    assertFits(this.api.app, {
+      method: options.method ?? 'GET',
+      url: String(options.url),
+      status,
+      body,
+      raw,
+    });
     return answer;
   }
 

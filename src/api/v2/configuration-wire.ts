@@ -22,7 +22,15 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
     );
   }
   const { env, strategy, probes, storage, lifecycle, scheduler, logs, container_spec } = sent;
-  const echoed = { strategy, probes, storage, lifecycle, scheduler, logs, container_spec };
+  const echoed = {
+    strategy,
+    probes: probes && upperSchemes(probes),
+    storage,
+    lifecycle,
+    scheduler,
+    logs,
+    container_spec,
+  };
   return {
     ...(env && { env: readVariables(env) }),
     ...(strategy && { strategy: strategy.upgrade ?? 'RollingUpdate' }),
@@ -34,6 +42,19 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
     }),
     sent: Object.fromEntries(Object.entries(echoed).filter(([, member]) => member !== undefined)),
   };
+}
+
+type ProbesWire = NonNullable<ConfigurationInputWire['probes']>;
+
+/** Taken in any case, answered as typed clients know it. */
+function upperSchemes(probes: ProbesWire): ProbesWire {
+  const upper = (probe: ProbeInputWire | undefined): ProbeInputWire | undefined =>
+    probe?.parameters.scheme
+      ? { ...probe, parameters: { ...probe.parameters, scheme: probe.parameters.scheme.toUpperCase() } }
+      : probe;
+  const livenessProbe = upper(probes.livenessProbe);
+  const readinessProbe = upper(probes.readinessProbe);
+  return { ...probes, ...(livenessProbe && { livenessProbe }), ...(readinessProbe && { readinessProbe }) };
 }
 
 function optional<Name extends 'readiness' | 'liveness'>(
