@@ -1,7 +1,8 @@
 import { seal } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
-import { applicationId, type ApplicationId, type EnvironmentId } from '../domain/ids.ts';
+import { applicationId, type ApplicationId, type EnvironmentId, type JobId } from '../domain/ids.ts';
 import type { Variable } from '../domain/request.ts';
+import { FINISH } from '../jobs/kind.ts';
 import {
   deleteApplication,
   deleteApplicationConfiguration,
@@ -15,6 +16,7 @@ import {
 import { countLiveComponents } from '../store/components.ts';
 import { findEnvironment } from '../store/environments.ts';
 import { UniqueViolation } from '../store/faults.ts';
+import { insertSettledJob } from '../store/jobs.ts';
 import type { Db, Tx } from '../store/open.ts';
 import { unique } from '../store/tables.ts';
 import type { Caller, Services } from './caller.ts';
@@ -75,6 +77,33 @@ export function changeApplication(
       return applicationOf(tx, caller, id);
     }),
   );
+}
+
+/** To another enterprise project; which those are is nobody's matter here. The job that is answered has succeeded already. */
+export async function moveApplication(
+  services: Services,
+  caller: Caller,
+  id: ApplicationId,
+  enterpriseProjectId: string,
+): Promise<JobId> {
+  const job = services.jobIds.job();
+  const now = services.now();
+  await services.store.write(async (tx) => {
+    await locked(tx, caller, id);
+    await updateApplication(tx, id, { enterpriseProjectId, updateTime: now });
+    await insertSettledJob(
+      tx,
+      {
+        id: job,
+        project: caller.project,
+        kind: 'move-application',
+        createdBy: caller.user,
+        createTime: now,
+      },
+      { id: services.jobIds.task(), name: FINISH },
+    );
+  });
+  return job;
 }
 
 export async function removeApplication(

@@ -13,6 +13,7 @@ import {
 import { UniqueViolation } from '../store/faults.ts';
 import { countInstances } from '../store/instance-lists.ts';
 import type { Db } from '../store/open.ts';
+import { findResourceUse } from '../store/resource-uses.ts';
 import { unique } from '../store/tables.ts';
 import type { Caller, Services } from './caller.ts';
 
@@ -83,7 +84,7 @@ export function changeEnvironment(
   services: Services,
   caller: Caller,
   id: EnvironmentId,
-  request: Partial<Pick<EnvironmentRequest, 'name' | 'alias' | 'description'>>,
+  request: Partial<Pick<EnvironmentRequest, 'name' | 'alias' | 'description' | 'enterpriseProjectId'>>,
 ): Promise<Environment> {
   return named(request.name ?? '', () =>
     services.store.write(async (tx) => {
@@ -132,6 +133,16 @@ export function changeEnvironmentResources(
       ...request.addOptional,
     ]);
     assertBase(baseResources);
+    const gone = [...environment.baseResources, ...environment.optionalResources].filter(
+      (one) => !isIn(one, baseResources) && !isIn(one, optionalResources),
+    );
+    const use = await findResourceUse(tx, caller.project, id, gone);
+    if (use) {
+      throw new Problem(
+        'invalid',
+        `Resource ${use.resource.type} ${use.resource.id} is used by instance ${use.instance} ("${use.name}") and cannot be removed; delete the instance, or change it to another resource, first.`,
+      );
+    }
     await replaceEnvironmentResources(tx, {
       id,
       project: caller.project,

@@ -42,6 +42,12 @@ export const jobKinds = {
 } as const satisfies Record<string, { activity: Activity | undefined; internal: boolean }>;
 export type JobKind = keyof typeof jobKinds;
 
+/**
+ * Done by the request itself, in its transaction: a job only because the contract answers with one.
+ * It has no instance, and no worker ever sees it. Stored: never renamed.
+ */
+export type SettledKind = 'move-application';
+
 /** The stored input of a job. Tasks read everything else from the store, by these ids. */
 export interface Plan {
   readonly instance: InstanceId;
@@ -64,8 +70,9 @@ export interface Plan {
 export interface Job {
   readonly id: JobId;
   readonly project: ProjectId;
+  /** Empty where the kind is a settled one. */
   readonly instance: InstanceId;
-  readonly kind: JobKind;
+  readonly kind: JobKind | SettledKind;
   readonly plan: Plan;
   readonly state: JobState;
   readonly phase: JobPhase;

@@ -14,6 +14,19 @@ export interface Resource {
 /** `Default` names all `ecs` hosts of an environment; it is resolved, never stored as a host. */
 export const ANY_HOST = 'Default';
 
+/** Whether one that names these cannot do without the resource. `hosts` picks among those that `Default` stands for. */
+export function isNeeded(
+  resource: Resource,
+  named: readonly Pick<Resource, 'id' | 'type'>[],
+  hosts: readonly string[] | undefined,
+): boolean {
+  return named.some(({ id, type }) => {
+    if (type.toLowerCase() !== resource.type) return false;
+    if (id === resource.id) return true;
+    return resource.type === 'ecs' && id === ANY_HOST && (hosts?.includes(resource.id) ?? true);
+  });
+}
+
 const baseTypes: readonly string[] = ['ecs', 'cce', 'cci', 'as'] satisfies readonly BaseType[];
 export const isBaseType = (type: string): type is BaseType => baseTypes.includes(type);
 

@@ -186,6 +186,7 @@ export interface EnvironmentChanges {
   readonly alias?: string | null;
   readonly description?: string | null;
   readonly deployMode?: string;
+  readonly enterpriseProjectId?: string;
   readonly updateTime: number;
 }
 
@@ -204,6 +205,7 @@ export async function updateEnvironment(
         alias: changes.alias,
         description: changes.description,
         deploy_mode: changes.deployMode,
+        enterprise_project_id: changes.enterpriseProjectId,
         update_time: changes.updateTime,
       }),
     )

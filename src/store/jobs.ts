@@ -10,7 +10,14 @@ import {
   type TaskId,
   taskId,
 } from '../domain/ids.ts';
-import { type Job, type JobKind, type Plan, taskMoves, type TaskState } from '../domain/job.ts';
+import {
+  type Job,
+  type JobKind,
+  type Plan,
+  type SettledKind,
+  taskMoves,
+  type TaskState,
+} from '../domain/job.ts';
 import { isShape, parseJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { oneOf } from './rows.ts';
@@ -60,7 +67,9 @@ const isProblem = isShape<JobProblem>({ code: 'string', message: 'string', log: 
 export type NewJob = Pick<
   StoredJob,
   'id' | 'project' | 'instance' | 'kind' | 'plan' | 'isInternal' | 'createdBy' | 'createTime' | 'requestHash'
->;
+> & { readonly isSettled?: boolean };
+
+const noInstance = instanceId('');
 
 /** False, and nothing is written, where a user's job is open on the instance already. The last task stands for the job and runs from now on. */
 export async function insertJob(
@@ -68,6 +77,7 @@ export async function insertJob(
   job: NewJob,
   tasks: readonly { readonly id: TaskId; readonly name: string }[],
 ): Promise<boolean> {
+  const state = job.isSettled === true ? 'succeeded' : 'running';
   const inserted = await tx
     .insertInto('jobs')
     .values({
@@ -77,14 +87,14 @@ export async function insertJob(
       kind: job.kind,
       internal: job.isInternal ? 1 : 0,
       plan_json: JSON.stringify(job.plan),
-      state: 'running',
+      state,
       phase: 'forward',
       problem_json: null,
       request_hash: job.requestHash ?? null,
       created_by: job.createdBy,
       create_time: job.createTime,
       update_time: job.createTime,
-      end_time: null,
+      end_time: job.isSettled === true ? job.createTime : null,
       lease_owner: null,
       lease_epoch: 0,
       lease_beat: 0,
@@ -103,7 +113,7 @@ export async function insertJob(
         job_id: job.id,
         position,
         name,
-        state: position === tasks.length - 1 ? 'running' : 'waiting',
+        state: position === tasks.length - 1 ? state : 'waiting',
         attempts: 0,
         messages: '',
         owner: '',
@@ -113,6 +123,16 @@ export async function insertJob(
     )
     .execute();
   return true;
+}
+
+/** A job that has succeeded as it is written, with its one task: what it stands for is in the same transaction. */
+export async function insertSettledJob(
+  tx: Tx,
+  job: Pick<StoredJob, 'id' | 'project' | 'createdBy' | 'createTime'> & { readonly kind: SettledKind },
+  task: { readonly id: TaskId; readonly name: string },
+): Promise<void> {
+  const plan: Plan = { instance: noInstance, project: job.project, replicas: 0, previousReplicas: 0 };
+  await insertJob(tx, { ...job, plan, instance: noInstance, isInternal: false, isSettled: true }, [task]);
 }
 
 export async function findJob(db: Db, id: JobId): Promise<StoredJob | undefined> {

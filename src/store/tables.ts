@@ -203,6 +203,7 @@ export interface Tables {
   jobs: {
     id: string;
     project_id: string;
+    /** Empty where the kind is a settled one. */
     instance_id: string;
     kind: string;
     internal: number;

@@ -78,3 +78,36 @@ test('an application keeps one list of variables per environment', async (t) => 
   const unknown = await stage.put(at, { environment_id: 'nowhere', configuration: { env: [] } });
   assert.equal(unknown.problem, '404 SVCSTG.00100411');
 });
+
+test('an application moves to another enterprise project; the job that is answered has succeeded', async (t) => {
+  const stage = await openStage(t);
+  const id = (await stage.post('/applications', { name: 'shop' })).text('id');
+  const at = `/applications/${id}/tags/create`;
+  const body = (changes: object) => ({
+    action: 'create',
+    sys_tags: [{ key: '_sys_enterprise_project_id', value: 'ep-1' }],
+    ...changes,
+  });
+  const moved = await stage.post(at, body({}));
+  assert.equal(moved.at('application_id'), id);
+  assert.equal((await stage.get(`/applications/${id}`)).at('enterprise_project_id'), 'ep-1');
+  const job = await stage.get(`/jobs/${moved.text('job_id')}`);
+  assert.deepEqual(
+    ['EXECUTION_STATUS', 'JOB_TYPE', 'JOB_NAME', 'SERVICE_INSTANCE_ID'].map((name) => job.at('job', name)),
+    ['SUCCEEDED', 'DAILY_OPERATION', 'operation/moveApplication', ''],
+  );
+  assert.equal(job.at('task_count'), 1);
+  assert.deepEqual(job.each('tasks', 'TASK_STATUS'), ['SUCCEEDED']);
+  const again = await stage.post(at, body({}));
+  assert.equal(again.status, 200, 'nothing is open that it would have to wait for');
+  for (const wrong of [
+    { action: 'delete' },
+    { sys_tags: [] },
+    { sys_tags: [{ key: 'color', value: 'red' }] },
+    { sys_tags: null },
+  ]) {
+    assert.equal((await stage.post(at, body(wrong))).problem, '400 SVCSTG.00100400', JSON.stringify(wrong));
+  }
+  const unknown = await stage.post('/applications/nowhere/tags/create', body({}));
+  assert.equal(unknown.problem, '404 SVCSTG.00100403');
+});

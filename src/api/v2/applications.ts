@@ -4,6 +4,7 @@ import {
   applicationOf,
   changeApplication,
   createApplication,
+  moveApplication,
   removeApplication,
   removeApplicationConfiguration,
   setApplicationConfiguration,
@@ -23,9 +24,18 @@ import {
   ApplicationCreate,
   ApplicationList,
   ApplicationModify,
+  ApplicationTagsResult,
   ApplicationView,
 } from './schemas/application.ts';
-import { errors, Id, NoContent, PagingQuery, params } from './schemas/shared.ts';
+import {
+  EnterpriseProjectTags,
+  enterpriseProjectOf,
+  errors,
+  Id,
+  NoContent,
+  PagingQuery,
+  params,
+} from './schemas/shared.ts';
 import { readVariables } from './variables-wire.ts';
 
 const tags = ['Applications'];
@@ -134,6 +144,27 @@ export const applicationRoutes =
       async (request, reply) => {
         await removeApplication(services, callerOf(request), applicationId(request.params.application_id));
         return reply.code(204).send();
+      },
+    );
+
+    app.post(
+      '/applications/:application_id/tags/create',
+      {
+        schema: {
+          operationId: 'CreateApplicationTags',
+          tags,
+          params: ofApplication,
+          body: EnterpriseProjectTags,
+          response: { 200: ApplicationTagsResult, ...errors },
+        },
+      },
+      async (request) => {
+        const id = applicationId(request.params.application_id);
+        const target = enterpriseProjectOf(request.body);
+        return {
+          application_id: id,
+          job_id: await moveApplication(services, callerOf(request), id, target),
+        };
       },
     );
 

@@ -19,7 +19,15 @@ import {
   EnvironmentModify,
   EnvironmentResourceModify,
 } from './schemas/environment.ts';
-import { errors, Id, NoContent, PagingQuery, params } from './schemas/shared.ts';
+import {
+  EnterpriseProjectTags,
+  enterpriseProjectOf,
+  errors,
+  Id,
+  NoContent,
+  PagingQuery,
+  params,
+} from './schemas/shared.ts';
 
 const tags = ['Environments'];
 const inProject = params({});
@@ -126,6 +134,26 @@ export const environmentRoutes =
       async (request, reply) => {
         await removeEnvironment(services, callerOf(request), environmentId(request.params.environment_id));
         return reply.code(204).send();
+      },
+    );
+
+    app.post(
+      '/environments/:environment_id/tags/create',
+      {
+        schema: {
+          operationId: 'CreateEnvironmentTags',
+          tags,
+          params: ofEnvironment,
+          body: EnterpriseProjectTags,
+          response: { 200: Environment, ...errors },
+        },
+      },
+      async (request) => {
+        const id = environmentId(request.params.environment_id);
+        const enterpriseProjectId = enterpriseProjectOf(request.body);
+        return environmentWire(
+          await changeEnvironment(services, callerOf(request), id, { enterpriseProjectId }),
+        );
       },
     );
 

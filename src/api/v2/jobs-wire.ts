@@ -1,4 +1,4 @@
-import type { JobKind } from '../../domain/job.ts';
+import type { Job } from '../../domain/job.ts';
 import type { TaskState } from '../../domain/job.ts';
 import type { StoredJob, StoredTask } from '../../store/jobs.ts';
 import type { JobWire, TaskWire } from './schemas/job.ts';
@@ -23,7 +23,7 @@ function typeOf({ kind, isInternal }: StoredJob): JobWire['JOB_TYPE'] {
 }
 
 /** The contract's own name for a create; the others in its manner. */
-function nameOf(kind: JobKind): string {
+function nameOf(kind: Job['kind']): string {
   if (kind === 'create-instance') return 'provision/provMain';
   if (kind === 'delete-instance') return 'deprovision/deprovMain';
   return `operation/${kind.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}`;

@@ -71,6 +71,11 @@ export const ApplicationConfigurationList = Type.Object(
   { title: 'ApplicationConfigurationList' },
 );
 
+export const ApplicationTagsResult = Type.Object(
+  { application_id: Id, job_id: Id },
+  { title: 'ApplicationTagsResult' },
+);
+
 export type ApplicationWire = Static<typeof Application>;
 export type ApplicationViewWire = Static<typeof ApplicationView>;
 export type ApplicationConfigurationWire = Static<typeof ApplicationConfiguration>;

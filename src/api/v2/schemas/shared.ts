@@ -1,4 +1,4 @@
-import { Type, type TObject, type TProperties, type TSchema } from 'typebox';
+import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox';
 
 /** Ours are UUIDs; any text is looked up. */
 export const Id = Type.String({ description: 'an id' });
@@ -21,6 +21,32 @@ export const EnterpriseProjectId = Type.String({
   maxLength: 64,
   description: 'an id of at most 64 characters',
 });
+
+/** Moves an application or environment to another enterprise project. */
+export const EnterpriseProjectTags = Type.Object(
+  {
+    action: Type.Enum(['create']),
+    sys_tags: Type.Array(
+      Type.Object(
+        {
+          key: Type.Enum(['_sys_enterprise_project_id']),
+          value: EnterpriseProjectId,
+        },
+        { description: 'an object {key: "_sys_enterprise_project_id", value}' },
+      ),
+      {
+        minItems: 1,
+        maxItems: 20,
+        description: 'a list of one {key: "_sys_enterprise_project_id", value}',
+      },
+    ),
+  },
+  { title: 'EnterpriseProjectTags' },
+);
+
+/** Of several the last one counts, as with variables. */
+export const enterpriseProjectOf = ({ sys_tags }: Static<typeof EnterpriseProjectTags>): string =>
+  sys_tags.at(-1)?.value ?? '';
 
 export const VariableName = Type.String({
   minLength: 1,
