@@ -24,6 +24,7 @@ import { openStore } from './store/open.ts';
 import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
 import { Collector } from './watch/collector.ts';
+import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from './watch/readiness.ts';
 import { Watcher } from './watch/watcher.ts';
 
 export interface Platform {
@@ -135,11 +136,17 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     keepHistoryMs: settings.keepHistory,
     log,
   });
+  const readiness = new Readiness([
+    storeNeeded(store.read),
+    supervisorNeeded(() => driver.reach()),
+    proxyNeeded(() => ingress.inFlight()),
+    diskNeeded(data.path),
+  ]);
   const api = await createApi({
     services,
     artifacts,
     runtimes: () => describeRuntimes(locator),
-    notReady: async () => undefined,
+    notReady: () => readiness.lacking(),
     bind: settings.bind,
     httpPort: settings.httpPort,
     httpsPort: settings.httpsPort,

@@ -29,6 +29,8 @@ export interface ProcessDriverOptions {
 }
 
 export interface ProcessDriver extends Driver {
+  /** Throws where the supervisor does not answer. */
+  reach(): Promise<void>;
   /** Lets go of the supervisor, which goes on with its applications. */
   close(): void;
   /** Ends the supervisor; applications that are stopped are started again by the next one. */
@@ -86,6 +88,9 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
           await wait(REWATCH_MS, undefined, { signal: stop }).catch(() => {});
         }
       }
+    },
+    async reach() {
+      await link.call({ op: 'ports' });
     },
     close: () => link.close(),
     async shutdown({ applications }) {
