@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 /** Everything that is held by rule: types, lint, import boundaries, unused code, format. In seconds, all of it even when one part fails. */
 const parts: readonly (readonly [name: string, ...argv: string[]])[] = [
   ['types', 'tsc', '--noEmit', '-p', '.'],
-  ['lint', 'tools/node_modules/.bin/oxlint', '--type-aware', '--quiet', 'src', 'test', 'scripts'],
-  ['boundaries', 'depcruise', '--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'src'],
+  ['lint', 'tools/node_modules/.bin/oxlint', '--type-aware', '--quiet', 'src', 'test', 'scripts', 'bench'],
+  ['boundaries', 'depcruise', '--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'src', 'bench'],
   ['unused', 'tools/node_modules/.bin/knip', '--no-progress'],
   ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
 ];
