@@ -2,11 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { seal, unseal, type SealedVariable } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { limitsOf } from '../domain/flavor.ts';
+import type { Hook, Lifecycle } from '../domain/lifecycle.ts';
 import type { Artifact, ExternalAccess, Probe, ReleaseContent } from '../domain/release.ts';
 import {
   MASKED,
   type AccessRequest,
   type ChangeRequest,
+  type ConfigurationRequest,
+  type HookRequest,
+  type LifecycleRequest,
   type ProbeRequest,
   type Variable,
 } from '../domain/request.ts';
@@ -38,7 +42,8 @@ export function planRelease(
     : (current?.externalAccesses ?? []);
   const readiness = probes ? bare(probes.readiness) : current?.readiness;
   const liveness = probes ? bare(probes.liveness) : current?.liveness;
-  const contractPort = onePort(externalAccesses, probes, current);
+  const lifecycle = configuration?.lifecycle ? bareLifecycle(configuration.lifecycle) : current?.lifecycle;
+  const contractPort = onePort(externalAccesses, configuration, current);
   return {
     label: request.label,
     flavorId,
@@ -50,6 +55,7 @@ export function planRelease(
     strategy: configuration?.strategy ?? current?.strategy ?? 'RollingUpdate',
     ...(readiness && { readiness }),
     ...(liveness && { liveness }),
+    ...(lifecycle && Object.keys(lifecycle).length > 0 && { lifecycle }),
     ...(contractPort !== undefined && { contractPort }),
     externalAccesses,
     referResources: request.referResources ?? current?.referResources ?? [],
@@ -137,19 +143,37 @@ function bare(probe: ProbeRequest | undefined): Probe | undefined {
   return rest;
 }
 
+function bareLifecycle({ entrypoint, postStart, preStop }: LifecycleRequest): Lifecycle {
+  return {
+    ...(entrypoint && { entrypoint }),
+    ...(postStart && { postStart: bareHook(postStart) }),
+    ...(preStop && { preStop: bareHook(preStop) }),
+  };
+}
+
+function bareHook({ port: _, ...hook }: HookRequest): Hook {
+  return hook;
+}
+
 /** On processes an instance has one port of the contract, which stands for each replica's own. */
 function onePort(
   accesses: readonly ExternalAccess[],
-  probes: NonNullable<ChangeRequest['configuration']>['probes'],
+  { probes, lifecycle }: Pick<ConfigurationRequest, 'probes' | 'lifecycle'> = {},
   current: ReleaseContent | undefined,
 ): number | undefined {
   const named = [
     ...accesses.map((access) => ({ place: 'external_accesses.forward_port', port: access.forwardPort })),
     { place: 'probes.readinessProbe', port: probes?.readiness?.port },
     { place: 'probes.livenessProbe', port: probes?.liveness?.port },
+    { place: 'lifecycle.post-start', port: lifecycle?.postStart?.port },
+    { place: 'lifecycle.pre-stop', port: lifecycle?.preStop?.port },
   ].filter((entry): entry is { place: string; port: number } => entry.port !== undefined);
-  if (!probes && (current?.readiness ?? current?.liveness) && current?.contractPort !== undefined) {
-    named.push({ place: 'the stored probes', port: current.contractPort });
+  if (current?.contractPort !== undefined) {
+    const port = current.contractPort;
+    if (!probes && (current.readiness ?? current.liveness)) named.push({ place: 'the stored probes', port });
+    const hooks = [current.lifecycle?.postStart, current.lifecycle?.preStop];
+    if (!lifecycle && hooks.some((hook) => hook?.type === 'http'))
+      named.push({ place: 'the stored lifecycle', port });
   }
   const [first] = named;
   const other = named.find(({ port }) => port !== first?.port);

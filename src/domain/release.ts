@@ -1,6 +1,7 @@
 import type { SealedVariable } from './envelope.ts';
 import type { BuildKey, Digest, InstanceId, ReleaseId } from './ids.ts';
 import type { Launch } from './launch.ts';
+import type { Lifecycle } from './lifecycle.ts';
 
 export type Probe = ProbeCheck & {
   /** Between the start of the process and the first look. */
@@ -66,6 +67,7 @@ export interface ReleaseContent {
   readonly strategy: Strategy;
   readonly readiness?: Probe;
   readonly liveness?: Probe;
+  readonly lifecycle?: Lifecycle;
   /** The one port that accesses and probes name; each replica listens on a port of its own instead. */
   readonly contractPort?: number;
   readonly externalAccesses: readonly ExternalAccess[];

@@ -1,3 +1,4 @@
+import type { Entrypoint, Hook } from './lifecycle.ts';
 import type { Artifact, Probe, ReferResource, Strategy } from './release.ts';
 import type { EnvironmentId } from './ids.ts';
 
@@ -10,10 +11,20 @@ export interface Variable {
 /** A probe names the contract's port; replicas listen on ports of their own. */
 export type ProbeRequest = Probe & { readonly port?: number };
 
+/** As a probe: the port is the contract's. */
+export type HookRequest = Hook & { readonly port?: number };
+
+export interface LifecycleRequest {
+  readonly entrypoint?: Entrypoint;
+  readonly postStart?: HookRequest;
+  readonly preStop?: HookRequest;
+}
+
 export interface ConfigurationRequest {
   readonly env?: readonly Variable[];
   readonly strategy?: Strategy;
   readonly probes?: { readonly readiness?: ProbeRequest; readonly liveness?: ProbeRequest };
+  readonly lifecycle?: LifecycleRequest;
   /** Every member besides `env`, as sent, to be echoed. */
   readonly sent: Readonly<Record<string, unknown>>;
 }

@@ -1,6 +1,7 @@
 import type { SealedVariable } from './envelope.ts';
 import type { BuildKey, HostId, InstanceId } from './ids.ts';
 import type { Launch } from './launch.ts';
+import type { Hook } from './lifecycle.ts';
 import type { Probe } from './release.ts';
 
 /** What one replica may use. */
@@ -27,6 +28,10 @@ export interface Rollout {
   readonly limits: Limits;
   readonly readiness?: Probe;
   readonly liveness?: Probe;
+  /** Done once the process lives, before its readiness is looked at; where it fails, so does the start. */
+  readonly postStart?: Hook;
+  /** Done before SIGTERM, within the grace. */
+  readonly preStop?: Hook;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
 }
@@ -49,6 +54,8 @@ export interface Exit {
   readonly outOfMemory?: boolean;
   /** Nobody saw how it ended. */
   readonly unknown?: boolean;
+  /** Why it was ended, where nobody asked for it: "its liveness probe failed (HTTP 500 from GET /live)". */
+  readonly cause?: string;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
@@ -77,6 +84,10 @@ export interface Observed extends ReplicaId {
 }
 
 export function describeExit(exit: Exit): string {
+  return exit.cause === undefined ? howItEnded(exit) : `${howItEnded(exit)}, since ${exit.cause}`;
+}
+
+function howItEnded(exit: Exit): string {
   if (exit.unknown) return 'unknown (nobody saw it end)';
   if (exit.outOfMemory) return `signal ${exit.signal ?? 'SIGKILL'} (out of memory)`;
   if (exit.signal !== undefined) return `signal ${exit.signal}`;

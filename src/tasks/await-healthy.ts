@@ -63,7 +63,8 @@ async function untilReady(
 }
 
 function isHopeless(replica: Observed, elapsedMs: number): boolean {
-  if (replica.restarts >= EXITS_MOST) return true;
+  if (replica.restarts >= EXITS_MOST || replica.lastExit?.cause?.startsWith('its post-start hook failed'))
+    return true;
   return replica.readiness.saw.startsWith('listens on ') && elapsedMs > ELSEWHERE_MOST_MS;
 }
 

@@ -1,6 +1,7 @@
 import { Problem } from '../domain/errors.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { InstanceId } from '../domain/ids.ts';
+import { withEntrypoint } from '../domain/lifecycle.ts';
 import type { Release } from '../domain/release.ts';
 import type { Rollout } from '../domain/rollout.ts';
 import { findRuntime, runtimes } from '../runtimes/all.ts';
@@ -73,11 +74,13 @@ export async function loadRollout(parts: Parts, instance: Instance, number: numb
     ...(instance.uid !== undefined && { user: instance.uid }),
     build,
     releaseDir: parts.builds.dir(build),
-    launch,
+    launch: withEntrypoint(launch, content.lifecycle?.entrypoint),
     env: [...content.inheritedEnv.filter(({ name }) => !own.has(name)), ...content.env],
     limits: limitsOf(content.flavorId),
     ...(content.readiness && { readiness: content.readiness }),
     ...(content.liveness && { liveness: content.liveness }),
+    ...(content.lifecycle?.postStart && { postStart: content.lifecycle.postStart }),
+    ...(content.lifecycle?.preStop && { preStop: content.lifecycle.preStop }),
     graceMs: parts.limits.stopGraceMs,
   };
 }

@@ -86,16 +86,50 @@ test('instances: every field of a create is held to its form, and what does noth
       { probes: { livenessProbe: { ...probe, parameters: { port: 1, path: 'http://x' } } } },
       /path/,
     ),
-    configured({ storage: [{ type: 'HostPath' }] }, /"configuration\.storage" does nothing yet/),
+    configured({ storage: [{ type: 'HostPath' }] }, /"configuration\.storage"/),
     configured(
-      { lifecycle: { entrypoint: { command: ['x'] } } },
-      /"configuration\.lifecycle" does nothing yet/,
+      { lifecycle: { entrypoint: { command: 'x' } } },
+      /entrypoint\.command" is "x"; expected a list/,
     ),
-    configured({ scheduler: { affinity: { az: ['a'] } } }, /"configuration\.scheduler" does nothing yet/),
-    configured({ logs: [{ logPath: '/x' }] }, /"configuration\.logs" does nothing yet/),
+    configured(
+      { lifecycle: { entrypoint: { command: [''], args: ['a'] } } },
+      /entrypoint\.command" is missing/,
+    ),
+    configured(
+      { lifecycle: { 'post-start': { type: 'exec' } } },
+      /post-start\.type" is "exec"; expected command or http/,
+    ),
+    configured({ lifecycle: { 'post-start': { parameters: { port: 1 } } } }, /post-start\.type" is missing/),
+    configured(
+      { lifecycle: { 'pre-stop': { type: 'command', parameters: {} } } },
+      /pre-stop\.parameters\.command" is missing/,
+    ),
+    configured(
+      { lifecycle: { 'pre-stop': { type: 'http', parameters: { path: '/x' } } } },
+      /pre-stop\.parameters\.port" is missing/,
+    ),
+    configured(
+      {
+        lifecycle: { 'pre-stop': { type: 'http', parameters: { port: 9000 } } },
+        probes: { readinessProbe: probe },
+      },
+      /8080 .*9000.*expected one port/,
+    ),
+    configured(
+      { strategy: { spec: { maxSurge: '25%' } } },
+      /strategy\.spec\.maxSurge" is "25%"; expected a whole number/,
+    ),
+    configured(
+      { scheduler: { affinity: { az: ['a'] } } },
+      /"configuration\.scheduler" chooses zones.*leave it out/,
+    ),
+    configured(
+      { logs: [{ logPath: '/x' }] },
+      /"configuration\.logs" collects files out of a container.*leave it out/,
+    ),
     configured(
       { container_spec: { type: 'deployment' } },
-      /"configuration\.container_spec" does nothing yet/,
+      /"configuration\.container_spec" describes several containers.*leave it out/,
     ),
     {
       path: path.replace(/components\/[^/]+/, 'components/nowhere'),

@@ -3,23 +3,31 @@ import { Problem } from '../../domain/errors.ts';
 import type { ReleaseContent } from '../../domain/release.ts';
 import type { ConfigurationRequest, ProbeRequest } from '../../domain/request.ts';
 import { isEmpty, withoutEmpty } from './empty.ts';
-import type { ConfigurationInputWire, ProbeInputWire } from './schemas/instance-requests.ts';
+import { assertProgram, readLifecycle } from './lifecycle-wire.ts';
+import type { ConfigurationInputWire, ProbeInputWire } from './schemas/configuration.ts';
 import type { InstanceWire } from './schemas/instance.ts';
 import { readVariables } from './variables-wire.ts';
 
-/** Known to the contract and without effect here: refused rather than forgotten. */
-const withoutEffect = ['storage', 'lifecycle', 'scheduler', 'logs', 'container_spec'] as const;
+/** Known to the contract and impossible on processes: refused rather than forgotten. */
+const impossible = {
+  storage: 'has no effect on this platform yet',
+  scheduler:
+    'chooses zones, nodes and neighbours for containers; processes run on the hosts that refer_resources picks with parameters.hosts',
+  logs:
+    'collects files out of a container; of a process the platform keeps and rotates what it writes to standard output and error, ' +
+    'and files stay where storage of type HostPath is mounted',
+  container_spec:
+    'describes several containers in one instance; a process is one, so make an instance of each',
+} as const;
 
 /** Where a probe says none: as in the systems that the contract comes from. */
 const DEFAULT_TIMEOUT_S = 1;
 
 export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRequest {
-  for (const name of withoutEffect) {
-    if (isEmpty(sent[name])) continue;
-    throw new Problem(
-      'invalid',
-      `Field "configuration.${name}" does nothing yet on this platform; leave it out.`,
-    );
+  for (const [name, reason] of Object.entries(impossible)) {
+    const member = Object.entries(sent).find(([key]) => key === name)?.[1];
+    if (isEmpty(member)) continue;
+    throw new Problem('invalid', `Field "configuration.${name}" ${reason}; leave it out.`);
   }
   const { env, strategy, probes, storage, lifecycle, scheduler, logs, container_spec } = sent;
   const echoed = {
@@ -40,6 +48,7 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
         ...optional('liveness', probes.livenessProbe, 'livenessProbe'),
       },
     }),
+    ...(lifecycle && { lifecycle: readLifecycle(lifecycle) }),
     sent: Object.fromEntries(Object.entries(echoed).filter(([, member]) => member !== undefined)),
   };
 }
@@ -72,13 +81,9 @@ function readProbe({ type, parameters, delay, timeout }: ProbeInputWire, path: s
   const { scheme, port, path: place, host, command } = parameters;
   const timing = { delayMs: (delay ?? 0) * 1000, timeoutMs: (timeout || DEFAULT_TIMEOUT_S) * 1000 };
   if (type === 'command') {
-    if (!command || command.length === 0 || command[0] === '') {
-      throw new Problem(
-        'invalid',
-        `Field "${path}.command" is missing; expected a list of text, the first a program.`,
-      );
-    }
-    return { type, command, ...timing };
+    const words = command ?? [];
+    assertProgram(words, `${path}.command`);
+    return { type, command: words, ...timing };
   }
   if (port === undefined) {
     throw new Problem('invalid', `Field "${path}.port" is missing; expected a port from 1 to 65535.`);

@@ -1,10 +1,11 @@
 import { constants, existsSync, realpathSync, statSync, accessSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { Problem } from '../../domain/errors.ts';
 import { fill } from '../../domain/launch.ts';
 import type { Rollout } from '../../domain/rollout.ts';
+import { SYSTEM_PATH } from './supervisor/environment.ts';
 import type { Ports } from './supervisor/protocol.ts';
 
 /** Logs, temporary files and the next release need some; a full disk harms every application of the host. */
@@ -47,15 +48,26 @@ function executable(rollout: Rollout): Lack | undefined {
   // Before the build there is nothing to look at.
   if (command === undefined || (command.startsWith(rollout.releaseDir) && !existsSync(rollout.releaseDir)))
     return undefined;
+  const places = command.includes('/') ? [command] : searched(rollout).map((dir) => join(dir, command));
+  if (places.some(isExecutable)) return undefined;
+  return {
+    code: 'runtimeMissing',
+    sentence: `${command} is not there or cannot be executed; install it again, or deploy a version that needs another one.`,
+  };
+}
+
+function isExecutable(path: string): boolean {
   try {
-    accessSync(command, constants.X_OK);
-    return undefined;
+    accessSync(path, constants.X_OK);
+    return true;
   } catch {
-    return {
-      code: 'runtimeMissing',
-      sentence: `${command} is not there or cannot be executed; install it again, or deploy a version that needs another one.`,
-    };
+    return false;
   }
+}
+
+/** Where the kernel will look for a command without a directory. */
+function searched({ launch, releaseDir }: Rollout): readonly string[] {
+  return fill(launch.env['PATH'] ?? SYSTEM_PATH, { port: 0, replicaDir: '', releaseDir }).split(delimiter);
 }
 
 function portRoom(count: number, { low, high, held }: Ports): Lack | undefined {
@@ -88,9 +100,11 @@ function ways(dataDir: string, rollout: Rollout): (Lack | undefined)[] {
   const { user } = rollout;
   if (user === undefined) return [];
   const command = commandOf(rollout);
-  const blocked = [command ?? '/', rollout.releaseDir, join(dataDir, 'replicas')].map((path) =>
-    blockedAt(path, user),
-  );
+  const blocked = [
+    command !== undefined && isAbsolute(command) ? command : '/',
+    rollout.releaseDir,
+    join(dataDir, 'replicas'),
+  ].map((path) => blockedAt(path, user));
   return [...new Set(blocked)].map((dir) =>
     dir === undefined
       ? undefined

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { Problem } from '../../domain/errors.ts';
-import type { Call, Reply } from './supervisor/protocol.ts';
+import type { Call, Hello, Reply } from './supervisor/protocol.ts';
 import { isHello, isReply, isSpoken, lineReader, VERSION } from './supervisor/protocol.ts';
 import { expect } from './supervisor/shape.ts';
 
@@ -20,6 +20,8 @@ export class Connection {
   >();
   readonly closed: Promise<void>;
   #lastId = 0;
+  /** Of the protocol, that both sides speak. */
+  version = VERSION;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -47,7 +49,8 @@ export class Connection {
     const connection = new Connection(await dial(path));
     const timer = setTimeout(() => connection.close(), HELLO_MS);
     try {
-      const hello = expect(isHello, await connection.call({ op: 'hello', version: VERSION }), 'The greeting');
+      const hello = await connection.#greet();
+      connection.version = hello.version;
       if (!isSpoken(hello.version)) {
         throw new Problem(
           'targetUnavailable',
@@ -61,6 +64,18 @@ export class Connection {
       throw error;
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** One of the version before knows nothing of ours; it is greeted in its own. */
+  async #greet(): Promise<Hello> {
+    const say = async (version: number) =>
+      expect(isHello, await this.call({ op: 'hello', version }), 'The greeting');
+    try {
+      return await say(VERSION);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return await say(VERSION - 1);
     }
   }
 

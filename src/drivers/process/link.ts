@@ -4,6 +4,7 @@ import { Connection, ConnectionLost, openStream } from './connection.ts';
 import type { SupervisorStart } from './start-supervisor.ts';
 import { lastWords, startSupervisor } from './start-supervisor.ts';
 import type { Call } from './supervisor/protocol.ts';
+import { VERSION } from './supervisor/protocol.ts';
 import { socketPath } from './supervisor/socket-path.ts';
 import { reasonOf } from './supervisor/reason.ts';
 
@@ -101,7 +102,8 @@ export class SupervisorLink {
 
   async #open(): Promise<Connection> {
     const running = await tryOpen(this.#path);
-    if (running) return running;
+    if (running?.version === VERSION) return running;
+    if (running) await this.#replace(running);
     let end = '';
     // One that is killed while it starts says nothing about the next.
     for (let tries = 0; tries < TRIES; tries += 1) {
@@ -111,6 +113,16 @@ export class SupervisorLink {
       end = result;
     }
     throw unreachable(end, this.#start.logFile);
+  }
+
+  /** One of the version before would not do all that a rollout asks for: its successor takes the applications over. */
+  async #replace(running: Connection): Promise<void> {
+    this.#log.info(
+      { version: running.version, successor: VERSION },
+      'A supervisor of an earlier version gives way to its successor; applications go on.',
+    );
+    await running.call({ op: 'shutdown', applications: 'leave' });
+    await running.closed;
   }
 
   /** The connection, or why there is none. */

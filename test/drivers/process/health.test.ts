@@ -123,7 +123,7 @@ test('a probe command runs in the environment of the application and decides by 
     { readiness, variables: { WORD: 'not yet' } },
   );
   await driver.ensure(rollout, 1, never());
-  const seen = await sees(driver, /^probe command "\/bin\/sh" exited with code 1: not yet of \d+$/);
+  const seen = await sees(driver, /^command "\/bin\/sh" exited with code 1: not yet of \d+$/);
   assert.ok(seen?.pid);
   await until('it listens', async () => (await logOf(driver, seen)).length > 0);
   process.kill(seen.pid, 'SIGUSR2');

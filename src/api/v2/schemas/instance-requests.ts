@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { anything, Description, EnvVariable, MAX_VARIABLES } from './shared.ts';
+import { ConfigurationInput, Port } from './configuration.ts';
+import { anything, Description } from './shared.ts';
 
 /** No application needs more on one platform of this size; a slip of the finger does not fill the host. */
 const MAX_REPLICAS = 1_000;
@@ -49,71 +50,6 @@ const Artifacts = Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f]{1,128}
   maxProperties: 20,
   description: 'an object of artifacts by name (1-128 characters, at most 20)',
 });
-
-const Port = Type.Integer({ minimum: 1, maximum: 65535, description: 'a port from 1 to 65535' });
-/** A timer's bound is 24 days; nobody waits longer than a day for a probe. */
-const Seconds = Type.Integer({ minimum: 0, maximum: 86_400, description: 'whole seconds from 0 to 86400' });
-
-export const ProbeInput = Type.Object(
-  {
-    type: Type.Enum(['http', 'tcp', 'command']),
-    parameters: Type.Object(
-      {
-        scheme: Type.Optional(
-          Type.String({ pattern: '^([Hh][Tt][Tt][Pp][Ss]?)?$', description: 'HTTP or HTTPS' }),
-        ),
-        port: Type.Optional(Port),
-        path: Type.Optional(
-          Type.String({
-            maxLength: 1024,
-            pattern: '^(/[\\x21-\\x7e]*)?$',
-            description: 'a path that begins with /',
-          }),
-        ),
-        host: Type.Optional(
-          Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._:-]*$', description: 'a host name' }),
-        ),
-        command: Type.Optional(Type.Array(text(4096), { maxItems: 100 })),
-      },
-      { description: 'an object such as {port, path}' },
-    ),
-    delay: Type.Optional(Seconds),
-    timeout: Type.Optional(Seconds),
-  },
-  { title: 'Probe', description: 'an object {type, parameters, delay, timeout}' },
-);
-
-export const ConfigurationInput = Type.Object(
-  {
-    env: Type.Optional(
-      Type.Array(EnvVariable, {
-        maxItems: MAX_VARIABLES,
-        description: `a list of at most ${MAX_VARIABLES} {name, value}`,
-      }),
-    ),
-    strategy: Type.Optional(
-      Type.Object(
-        {
-          upgrade: Type.Optional(Type.Enum(['RollingUpdate', 'Recreate'])),
-          spec: Type.Optional(anything('an object')),
-        },
-        { description: 'an object {upgrade}' },
-      ),
-    ),
-    probes: Type.Optional(
-      Type.Object(
-        { livenessProbe: Type.Optional(ProbeInput), readinessProbe: Type.Optional(ProbeInput) },
-        { description: 'an object {livenessProbe, readinessProbe}' },
-      ),
-    ),
-    storage: Type.Optional(Type.Array(Type.Unknown(), { description: 'a list' })),
-    lifecycle: Type.Optional(anything('an object')),
-    scheduler: Type.Optional(anything('an object')),
-    logs: Type.Optional(Type.Array(Type.Unknown(), { description: 'a list' })),
-    container_spec: Type.Optional(anything('an object')),
-  },
-  { title: 'InstanceConfigurationInput', description: 'an object {env, strategy, probes}' },
-);
 
 const ReferResourceInput = Type.Object(
   {
@@ -218,6 +154,4 @@ export const InstanceAction = Type.Object(
 export type InstanceCreateWire = Static<typeof InstanceCreate>;
 export type InstanceModifyWire = Static<typeof InstanceModify>;
 export type InstanceActionWire = Static<typeof InstanceAction>;
-export type ConfigurationInputWire = Static<typeof ConfigurationInput>;
-export type ProbeInputWire = Static<typeof ProbeInput>;
 export type AccessInputWire = Static<typeof AccessInput>;

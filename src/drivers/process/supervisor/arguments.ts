@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { VERSION } from './protocol.ts';
 
 export interface Arguments {
   readonly dataDir: string;
@@ -13,6 +14,8 @@ export interface Arguments {
   /** A file that names the crash point at which to die, once. */
   readonly crashFile: string | undefined;
   readonly proc: string;
+  /** A test's; absent: the newest. */
+  readonly protocol: number;
 }
 
 const DEFAULT_LOG_BYTES = 8 * 1024 * 1024;
@@ -29,6 +32,7 @@ export function readArguments(words: readonly string[]): Arguments {
       'boot-id': { type: 'string' },
       'crash-file': { type: 'string' },
       proc: { type: 'string' },
+      protocol: { type: 'string' },
     },
   });
   const need = (name: 'data-dir' | 'key-file' | 'ports' | 'log-file'): string => {
@@ -51,5 +55,6 @@ export function readArguments(words: readonly string[]): Arguments {
     bootId: values['boot-id'],
     crashFile: values['crash-file'],
     proc: values.proc ?? '/proc/self',
+    protocol: Number(values.protocol ?? VERSION),
   };
 }

@@ -7,7 +7,7 @@ import type { Rollout } from '../../../domain/rollout.ts';
 import { LOOPBACK } from './ports.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** By these a process is known as ours, whoever started it. */
 export const REPLICA_MARK = 'OPENSTAGE_REPLICA';
@@ -37,7 +37,7 @@ export function environmentFor({
 }): Record<string, string> {
   const places = placesOf(rollout, files, port);
   const env: Record<string, string> = {
-    PATH: [dirname(rollout.launch.argv[0] ?? '/bin/sh'), SYSTEM_PATH].join(delimiter),
+    PATH: [dirname(fill(rollout.launch.argv[0] ?? '/bin/sh', places)), SYSTEM_PATH].join(delimiter),
     HOME: files.home,
     TMPDIR: files.tmp,
     LANG: 'C.UTF-8',

@@ -42,6 +42,7 @@ async function main(args: Arguments): Promise<void> {
   rmSync(socket, { force: true });
   const server = await listen(socket, {
     supervisor,
+    version: args.protocol,
     journal,
     watchers,
     ports: () => ({ low, high, held: around.ports.held }),

@@ -17,7 +17,7 @@ export interface Look {
 
 export interface ProbeTarget {
   readonly port: number;
-  /** Where and as whom a probe's command runs. */
+  /** Where and as whom the command of a probe or hook runs. */
   readonly run: (command: readonly string[]) => ChildProcess;
 }
 
@@ -117,7 +117,7 @@ const MAX_OUTPUT_CHARACTERS = 4096;
 
 function lookByCommand(command: readonly string[], target: ProbeTarget, timeoutMs: number): Promise<Look> {
   return new Promise((resolve) => {
-    const name = `probe command "${command[0] ?? ''}"`;
+    const name = `command "${command[0] ?? ''}"`;
     const child = target.run(command);
     let output = '';
     const collect = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-MAX_OUTPUT_CHARACTERS));

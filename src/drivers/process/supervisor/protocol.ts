@@ -8,9 +8,9 @@ import type { Is } from './shape.ts';
  * JSON, a message per line, over a unix socket; a stream (`logs`, `watch`) gets a connection of its own and ends with it.
  * Raised with every change that an older peer would not understand.
  */
-export const VERSION = 1;
+export const VERSION = 2;
 /** A platform is upgraded while the supervisor of the version before still runs, and the other way round. */
-export const isSpoken = (version: number): boolean => version === VERSION || version === VERSION - 1;
+export const isSpoken = (version: number, own = VERSION): boolean => version === own || version === own - 1;
 
 /** One rollout holds at most a request body (1 MiB) of variables, sealed and in base64, and its launch. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;

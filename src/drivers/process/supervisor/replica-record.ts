@@ -23,6 +23,8 @@ export interface ReplicaRecord {
   readonly port?: number | undefined;
   /** The application once answered on that port, so a restart should find it there again. */
   readonly isPortProven: boolean;
+  /** Of the present process; absent where there is none to do, or it was not begun. */
+  readonly postStart?: 'begun' | 'done' | undefined;
   /** Of the present process. */
   readonly ready: 'never' | 'once' | 'now';
   readonly pid?: number | undefined;
@@ -47,6 +49,7 @@ export const isReplicaRecord: Is<ReplicaRecord> = object<ReplicaRecord>(
   {
     graceMs: number,
     port: natural,
+    postStart: oneOf('begun', 'done'),
     pid: natural,
     start: text,
     startedAt: number,
@@ -56,7 +59,13 @@ export const isReplicaRecord: Is<ReplicaRecord> = object<ReplicaRecord>(
   },
 );
 
-export const NO_PROCESS = { ready: 'never', pid: undefined, start: undefined, startedAt: undefined } as const;
+export const NO_PROCESS = {
+  ready: 'never',
+  postStart: undefined,
+  pid: undefined,
+  start: undefined,
+  startedAt: undefined,
+} as const;
 
 export const NEW_RECORD: ReplicaRecord = {
   ...NO_PROCESS,

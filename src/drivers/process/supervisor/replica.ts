@@ -1,12 +1,14 @@
+import type { ChildProcess } from 'node:child_process';
 import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
+import { attend } from './attend.ts';
 import { nextBackoffMs } from './backoff.ts';
 import { bear } from './birth.ts';
 import { removeAll, withMemory } from './end.ts';
 import type { Marks } from './environment.ts';
 import type { Group } from './group.ts';
 import { membersOf, signalGroup, sweep } from './group.ts';
-import { watchHealth } from './health.ts';
+import { runPreStop } from './hooks.ts';
 import type { Identity } from './identity.ts';
 import { AdoptedLife, COULD_NOT_START } from './life.ts';
 import type { Life } from './life.ts';
@@ -21,6 +23,7 @@ import { spawnProbe, tellInLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const NOT_LOOKED: Readiness = { ready: false, saw: 'not looked at yet' };
+const HOOK_CUT = 'the supervisor was started again during its post-start hook';
 const STILL_READY: Readiness = { ready: true, saw: 'was ready before the supervisor was started again' };
 
 /** The life of one replica: every process it ever has, one after the other, until nothing is left of it. */
@@ -36,6 +39,8 @@ export class Replica {
   #phase: Phase = { name: 'placed' };
   #readiness = NOT_LOOKED;
   #isToRest = false;
+  /** Why the present process is being ended, where nobody asked for it. */
+  #cause: string | undefined;
   #isOver: () => void = () => {};
 
   constructor(placement: Placement, record: ReplicaRecord | undefined, around: Surroundings) {
@@ -83,7 +88,9 @@ export class Replica {
     const { startedAt = Date.now(), ready } = this.#record;
     this.#save({ boot: identity.boot, pid: identity.pid, start: identity.start, startedAt });
     if (ready === 'now') this.#readiness = STILL_READY;
-    this.#live(new AdoptedLife(identity, startedAt));
+    const isCut = this.placement.rollout.postStart && this.#record.postStart !== 'done';
+    // How far the hook came nobody knows: the process gets another start, and the hook with it.
+    this.#live(new AdoptedLife(identity, startedAt), isCut ? HOOK_CUT : undefined);
   }
 
   /** Nobody saw its process end: it goes on as after any other exit. */
@@ -160,7 +167,8 @@ export class Replica {
     );
     if (!birth) return;
     const { identity, startedAt } = birth.life;
-    this.#save({ pid: identity.pid, start: identity.start, startedAt, cgroup: birth.place });
+    const postStart = this.placement.rollout.postStart && 'begun';
+    this.#save({ pid: identity.pid, start: identity.start, startedAt, cgroup: birth.place, postStart });
     this.#live(birth.life);
   }
 
@@ -177,13 +185,14 @@ export class Replica {
     this.settle();
   }
 
-  #live(life: Life): void {
+  #live(life: Life, flaw?: string): void {
     this.#move({ name: 'alive', life });
-    const stopWatching = this.#watch(life);
+    const leave = flaw === undefined ? this.#attend(life) : () => {};
     if (this.#isUnwanted()) this.#endBy(life, this.#record.graceMs ?? this.placement.rollout.graceMs);
+    else if (flaw !== undefined) this.#fail(life, flaw);
     this.#around.watchOver(
       life.ended.then(async (exit) => {
-        stopWatching();
+        leave();
         await this.#endWhatIsLeft(life);
         this.#exited(exit, performance.now() - life.sinceMs);
         this.settle();
@@ -191,26 +200,39 @@ export class Replica {
     );
   }
 
-  #watch(life: Life): () => void {
+  #attend(life: Life): () => void {
     const { rollout } = this.placement;
     const { port } = this.#record;
     if (port === undefined) return () => {};
-    return watchHealth({
+    const isHookDone = this.#record.postStart !== 'begun';
+    return attend({
+      postStart: isHookDone ? undefined : rollout.postStart,
+      onPostStartDone: () => this.#save({ postStart: 'done' }),
+      onPostStartFailed: (saw) => this.#fail(life, `its post-start hook failed (${saw})`),
       readiness: rollout.readiness,
       readinessPath: rollout.launch.readinessPath,
       liveness: rollout.liveness,
       port,
       sinceMs: life.sinceMs,
       isReady: this.#readiness.ready,
-      run: (command) => spawnProbe(this.#fork(port), command),
+      run: (command) => this.#runInside(port, command),
       pids: () => membersOf(this.#group(life), this.#around.cgroups),
       onReadiness: (seen) => this.#seen(seen),
-      onNotAlive: (saw) => {
-        if (this.#phase.name !== 'alive') return;
-        tellInLog(this.files, `the liveness probe failed (${saw}); the application is started again`);
-        this.#endBy(life, rollout.graceMs);
-      },
+      onNotAlive: (saw) => this.#fail(life, `its liveness probe failed (${saw})`),
     });
+  }
+
+  #fail(life: Life, cause: string): void {
+    if (this.#phase.name !== 'alive') return;
+    tellInLog(this.files, `${cause}; the application is started again`);
+    this.#endBy(life, this.placement.rollout.graceMs, cause);
+  }
+
+  /** Within the limits of the application, and ended with it. */
+  #runInside(port: number, command: readonly string[]): ChildProcess {
+    const { cgroup } = this.#record;
+    const run = () => spawnProbe(this.#fork(port), command);
+    return cgroup ? this.#around.cgroups.inside(cgroup, run) : run();
   }
 
   #seen(seen: Readiness): void {
@@ -239,20 +261,34 @@ export class Replica {
     }
   }
 
-  #endBy(life: Life, graceMs: number): void {
+  #endBy(life: Life, graceMs: number, cause?: string): void {
     const { cgroups } = this.#around;
     let deadline = performance.now() + graceMs;
     if (this.#phase.name === 'ending') {
       clearTimeout(this.#phase.killer);
       deadline = Math.min(deadline, this.#phase.deadline);
     } else {
-      signalGroup(this.#group(life), cgroups, 'SIGTERM');
+      this.#cause = cause;
+      this.#askToEnd(life, graceMs);
     }
     const kill = () => signalGroup(this.#group(life), cgroups, 'SIGKILL');
     const killer = setTimeout(kill, Math.max(0, deadline - performance.now()));
     this.#readiness = { ready: false, saw: 'is ending' };
     this.#move({ name: 'ending', life, deadline, killer });
     life.lookClosely();
+  }
+
+  #askToEnd(life: Life, graceMs: number): void {
+    const terminate = () => signalGroup(this.#group(life), this.#around.cgroups, 'SIGTERM');
+    const { port } = this.#record;
+    const { preStop } = this.placement.rollout;
+    if (!preStop || graceMs <= 0 || port === undefined) return terminate();
+    const run = (command: readonly string[]) => this.#runInside(port, command);
+    const work = runPreStop(preStop, { port, run }, graceMs).then((seen) => {
+      if (!seen.isFine) tellInLog(this.files, `its pre-stop hook failed (${seen.saw}); the end goes on`);
+      if (this.#phase.name === 'ending' && this.#phase.life === life) terminate();
+    });
+    this.#around.watchOver(work);
   }
 
   async #endWhatIsLeft(life: Life): Promise<void> {
@@ -268,7 +304,9 @@ export class Replica {
   }
 
   #exited(seen: Exit, livedMs: number): void {
-    const exit = withMemory(seen, this.#record, this.#around.cgroups);
+    const because = this.#cause === undefined ? {} : { cause: this.#cause };
+    const exit = { ...withMemory(seen, this.#record, this.#around.cgroups), ...because };
+    this.#cause = undefined;
     const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
     this.#readiness = { ready: false, saw: 'its process has ended' };
     this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });

@@ -1,6 +1,7 @@
 import type { Envelope, SealedVariable } from '../../../domain/envelope.ts';
 import type { HostId } from '../../../domain/ids.ts';
 import type { Launch, LaunchFile } from '../../../domain/launch.ts';
+import type { Hook } from '../../../domain/lifecycle.ts';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import { boolean, both, either, list, natural, number, object, oneOf, record, text } from './shape.ts';
@@ -36,6 +37,10 @@ const isProbe: Is<Probe> = both(
   isProbeCheck,
   object<Pick<Probe, 'delayMs' | 'timeoutMs'>>({ delayMs: number, timeoutMs: number }, {}),
 );
+const isHook: Is<Hook> = either(
+  object<Extract<Hook, { type: 'command' }>>({ type: oneOf('command'), command: list(text) }, {}),
+  object<Extract<Hook, { type: 'http' }>>({ type: oneOf('http'), path: text }, { host: text }),
+);
 const isLimits = object<Limits>({ cpuMillis: number, memoryBytes: number }, {});
 
 export const isRollout = object<Rollout>(
@@ -50,13 +55,13 @@ export const isRollout = object<Rollout>(
     limits: isLimits,
     graceMs: number,
   },
-  { user: natural, readiness: isProbe, liveness: isProbe },
+  { user: natural, readiness: isProbe, liveness: isProbe, postStart: isHook, preStop: isHook },
 );
 
 export const isReplicaId = object<ReplicaId>({ instance: text, rollout: natural, ordinal: natural }, {});
 export const isExit = object<Exit>(
   { at: number },
-  { code: number, signal: text, outOfMemory: boolean, unknown: boolean },
+  { code: number, signal: text, outOfMemory: boolean, unknown: boolean, cause: text },
 );
 const isReadiness = object<Readiness>({ ready: boolean, saw: text }, {});
 

@@ -6,13 +6,15 @@ import type { InstanceId } from '../../../domain/ids.ts';
 import { readLog } from './follow.ts';
 import type { Journal } from './journal.ts';
 import type { Call, Hello, Ports as PortsAnswer, Reply, Request } from './protocol.ts';
-import { isRequest, isSpoken, lineReader, VERSION } from './protocol.ts';
+import { isRequest, isSpoken, lineReader } from './protocol.ts';
 import { expect } from './shape.ts';
 import type { Supervisor } from './supervisor.ts';
 import { reasonOf } from './reason.ts';
 
 export interface Parts {
   readonly supervisor: Supervisor;
+  /** Of the protocol. */
+  readonly version: number;
   readonly journal: Journal;
   readonly ports: () => PortsAnswer;
   readonly watchers: Set<(instance: InstanceId) => void>;
@@ -105,14 +107,15 @@ async function handle(call: Exclude<Call, { op: 'logs' | 'watch' }>, parts: Part
   const { supervisor } = parts;
   switch (call.op) {
     case 'hello': {
-      if (!isSpoken(call.version)) {
+      if (!isSpoken(call.version, parts.version)) {
         throw new Problem(
           'targetUnavailable',
-          `The supervisor speaks version ${VERSION} of its protocol, the platform version ${call.version}; ` +
+          `The supervisor speaks version ${parts.version} of its protocol, the platform version ${call.version}; ` +
             `stop the supervisor (process ${process.pid}): applications go on, and the platform starts a new one.`,
         );
       }
-      const hello: Hello = { version: VERSION, pid: process.pid };
+      // A platform that was put back to an earlier version knows only its own.
+      const hello: Hello = { version: Math.min(parts.version, call.version), pid: process.pid };
       return hello;
     }
     case 'ensure':
