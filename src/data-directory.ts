@@ -1,9 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { generate } from 'selfsigned';
+import { formatKeyPair, newKeyPair, parseKeyPair, type KeyPair } from './domain/access-key.ts';
 import { formatKey, parseKey, type Key } from './domain/envelope.ts';
 import { hostId, type HostId } from './domain/ids.ts';
 
@@ -21,6 +22,8 @@ export interface DataDirectory {
   /** The administrator's first password. */
   readonly adminPassword: string;
   readonly adminPasswordFile: string;
+  /** The administrator's first access key, made when it is first asked for. */
+  adminKey(): KeyPair;
   readonly tls: { readonly key: string; readonly cert: string };
   /** Tells other commands where this platform listens. */
   writeAddresses(addresses: Addresses): void;
@@ -37,6 +40,7 @@ export interface Addresses {
 
 export const addressesFile = (dataDir: string): string => join(dataDir, 'run', 'platform.json');
 export const passwordFile = (dataDir: string): string => join(dataDir, 'admin-password');
+export const accessKeyFile = (dataDir: string): string => join(dataDir, 'admin-access-key');
 
 /** Opens or makes the directory, for this process alone: a second platform on it is refused. */
 export async function openDataDirectory(path: string, keyFile = join(path, 'key')): Promise<DataDirectory> {
@@ -53,6 +57,7 @@ export async function openDataDirectory(path: string, keyFile = join(path, 'key'
     host: { id: hostId(secretFile(join(path, 'host-id'), randomUUID)), name: hostname() },
     adminPassword: secretFile(passwordFile(path), () => randomBytes(18).toString('base64url')),
     adminPasswordFile: passwordFile(path),
+    adminKey: () => parseKeyPair(secretFile(accessKeyFile(path), () => formatKeyPair(newKeyPair(randomInt)))),
     tls: await openTls(path),
     writeAddresses: (addresses) =>
       writeWhole(addressesFile(path), `${JSON.stringify(addresses, undefined, 2)}\n`),

@@ -54,6 +54,9 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     region: settings.region,
     host: data.host,
     adminPasswordHash: () => hashPassword(data.adminPassword),
+    adminKey: () => data.adminKey(),
+    key: data.key,
+    nonce: randomBytes(12),
     now: Date.now(),
     newId: randomUUID,
   });

@@ -1,3 +1,5 @@
+import type { KeyPair } from '../domain/access-key.ts';
+import { seal, type Key } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import {
   applicationId,
@@ -9,16 +11,20 @@ import {
   type ProjectId,
   type UserId,
 } from '../domain/ids.ts';
+import { insertAccessKey } from '../store/access-keys.ts';
 import { insertApplication } from '../store/applications.ts';
 import { insertEnvironment } from '../store/environments.ts';
-import { fixFact } from '../store/facts.ts';
+import { findFact, fixFact } from '../store/facts.ts';
 import { upsertHost } from '../store/hosts.ts';
 import type { Store, Tx } from '../store/open.ts';
 import { findDomainByName, findProjectByName, insertDomain, insertProject } from '../store/projects.ts';
+import { grantRole } from '../store/role-assignments.ts';
 import { findUserByName, insertUser } from '../store/users.ts';
 
 export const DOMAIN = 'openstage';
 export const ADMIN = 'admin';
+/** The fact that the administrator was given an access key. */
+const FIRST_KEY = 'first-access-key';
 
 /** The ids that the vendor's own example names, so that its requests work as they are printed. */
 const EXAMPLE = {
@@ -32,6 +38,10 @@ export interface Seed {
   readonly host: { readonly id: HostId; readonly name: string };
   /** Asked for only where there is no administrator yet. */
   readonly adminPasswordHash: () => Promise<string>;
+  /** Asked for only where the administrator was never given one. */
+  readonly adminKey: () => KeyPair;
+  readonly key: Key;
+  readonly nonce: Buffer;
   readonly now: number;
   readonly newId: () => string;
 }
@@ -42,6 +52,8 @@ export async function seedPlatform(
   seed: Seed,
 ): Promise<{ readonly project: ProjectId; readonly admin: UserId }> {
   const passwordHash = (await hasAdmin(store)) ? undefined : await seed.adminPasswordHash();
+  // Written to its file before its row: a key that is told always works, and one that was removed never comes back.
+  const pair = (await findFact(store.read, FIRST_KEY)) === undefined ? seed.adminKey() : undefined;
   return store.write(async (tx) => {
     const region = await fixFact(tx, 'region', seed.region);
     if (region !== seed.region) {
@@ -54,6 +66,7 @@ export async function seedPlatform(
     const domain = await seedDomain(tx, seed);
     const existing = await findProjectByName(tx, domain, seed.region);
     const admin = await seedAdmin(tx, seed, domain, passwordHash);
+    if (pair) await seedKey(tx, seed, admin, pair);
     if (existing) return { project: existing.id, admin };
     const project = projectId(bareId(seed));
     await insertProject(tx, { id: project, domain, name: seed.region, createTime: seed.now });
@@ -90,7 +103,21 @@ async function seedAdmin(
     throw new Error('The administrator was removed while the platform started; start it again.');
   const id = userId(bareId(seed));
   await insertUser(tx, { id, domain, name: ADMIN, passwordHash, isEnabled: true, createTime: seed.now });
+  await grantRole(tx, id, { domain }, 'te_admin', seed.now);
   return id;
+}
+
+async function seedKey(tx: Tx, seed: Seed, user: UserId, { access, secret }: KeyPair): Promise<void> {
+  // Another node may have been first.
+  if ((await fixFact(tx, FIRST_KEY, access)) !== access) return;
+  await insertAccessKey(tx, {
+    access,
+    user,
+    secret: seal(seed.key, secret, seed.nonce),
+    description: 'made at first start',
+    isActive: true,
+    createTime: seed.now,
+  });
 }
 
 async function seedHome(tx: Tx, seed: Seed, project: ProjectId): Promise<void> {

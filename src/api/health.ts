@@ -19,6 +19,7 @@ export const healthRoutes =
     app.get(
       '/healthz',
       {
+        config: { permission: 'public' },
         schema: {
           operationId: 'ShowHealth',
           summary: 'The process lives',
@@ -32,6 +33,7 @@ export const healthRoutes =
     app.get(
       '/readyz',
       {
+        config: { permission: 'public' },
         schema: {
           operationId: 'ShowReadiness',
           summary: 'Requests can be served',
@@ -49,6 +51,7 @@ export const healthRoutes =
     app.get(
       '/version',
       {
+        config: { permission: 'public' },
         schema: {
           operationId: 'ShowVersion',
           summary: 'What runs here',

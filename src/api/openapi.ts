@@ -22,7 +22,7 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
     },
   });
   let document: string | undefined;
-  app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) => {
+  app.get('/openapi.json', { config: { permission: 'public' }, schema: { hide: true } }, async (_, reply) => {
     document ??= JSON.stringify(withNamedSchemas(app.swagger()));
     return reply.type('application/json; charset=utf-8').send(document);
   });

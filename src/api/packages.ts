@@ -8,7 +8,7 @@ import type { PackageAddress } from '../domain/package-address.ts';
 import { listPackages, type Package } from '../store/packages.ts';
 import { originOf } from './identity/origin.ts';
 import type { Parts } from './parts.ts';
-import { callerOf, requireProject } from './session.ts';
+import { callerOf } from './session.ts';
 import { readPaging } from './v2/paging.ts';
 import { errors, NoContent, PagingQuery, params } from './v2/schemas/shared.ts';
 
@@ -41,7 +41,6 @@ export const packageRoutes =
   async (app) => {
     const { services } = parts;
     const repositoryRoutes: FastifyPluginAsyncTypebox = async (repository) => {
-      repository.addHook('onRequest', requireProject(parts.authenticator));
       repository.removeAllContentTypeParsers();
       // The body stays a stream, whatever it says it is.
       repository.addContentTypeParser('*', (_, payload, done) => done(null, payload));

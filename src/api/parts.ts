@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Services } from '../actions/caller.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
+import type { KeyRing } from '../iam/key-ring.ts';
 import type { SignIn } from '../iam/sign-in.ts';
 import type { Tls } from './listeners.ts';
 
@@ -9,6 +10,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The body is read as it comes, for as long as it comes. */
     isStreamed?: boolean;
+    /** `public`: whoever asks is answered. */
+    permission?: 'public';
   }
 }
 
@@ -43,6 +46,7 @@ export interface ApiSettings {
 /** What routes get: the settings and what the API made of them. */
 export interface Parts extends ApiSettings {
   readonly authenticator: Authenticator;
+  readonly keys: KeyRing;
   readonly signIn: SignIn;
   /** Names and ports of runtimes, which do not change while the platform runs; what is installed may. */
   readonly knownRuntimes: () => Promise<readonly RuntimeInfo[]>;

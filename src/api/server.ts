@@ -7,9 +7,14 @@ import fastify, {
 import { Problem } from '../domain/errors.ts';
 import { Attempts } from '../iam/attempts.ts';
 import { Authenticator } from '../iam/authenticate.ts';
+import { HomeOfProjects } from '../iam/home-of-projects.ts';
+import { KeyLocks } from '../iam/key-locks.ts';
+import { KeyRing } from '../iam/key-ring.ts';
 import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
+import { Signatures } from '../iam/signatures.ts';
 import { MAX_BODY_BYTES, parseBody } from './body.ts';
-import { errorBody, RETRY_AFTER_S, wireOf } from './errors.ts';
+import { errorBody, isIdentityPath, RETRY_AFTER_S, wireOf } from './errors.ts';
+import { addGuard } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { drain, limitBodyTime, listen, makeListener, newRequestId, track } from './listeners.ts';
@@ -39,6 +44,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   const parts: Parts = {
     ...settings,
     authenticator: new Authenticator(services),
+    keys: new KeyRing(services),
     signIn: new SignIn(services, new Attempts(() => performance.now())),
     knownRuntimes: remembered(settings.runtimes),
   };
@@ -73,6 +79,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   app.addHook('onRequest', async (request, reply) => {
     // Set on the raw answer, which keeps the spelling that scripts look for.
     reply.raw.setHeader('X-Request-Id', request.id);
+    if (isIdentityPath(request.url)) reply.raw.setHeader('X-IAM-Trace-Id', request.id);
     if (isStopping) {
       reply.raw.setHeader('Connection', 'close');
       throw new Problem('unavailable', 'The platform is stopping; repeat the request in a moment.');
@@ -90,6 +97,11 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
       'answered',
     );
   });
+
+  const locks = new KeyLocks(() => performance.now());
+  const signatures = new Signatures({ keys: parts.keys, locks, now: services.now });
+  const homes = new HomeOfProjects(services.store);
+  addGuard(app, { authenticator: parts.authenticator, signatures, homes });
 
   await addOpenApi(app, settings.version);
   await app.register(healthRoutes(parts));

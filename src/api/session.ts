@@ -3,10 +3,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../actions/caller.ts';
 import { Problem } from '../domain/errors.ts';
 import { projectId, type ProjectId } from '../domain/ids.ts';
-import type { Authenticator, Session } from '../iam/authenticate.ts';
+import type { HomeOfProjects } from '../iam/home-of-projects.ts';
+import type { Session } from '../iam/session.ts';
 
 /** Who is behind a request; kept beside it, so that no handler can read it before it was proven. */
-const sessions = new WeakMap<FastifyRequest, Session>();
+const sessions = new WeakMap<FastifyRequest, { readonly session: Session; readonly project?: ProjectId }>();
 
 export function tokenOf(
   request: FastifyRequest,
@@ -16,24 +17,35 @@ export function tokenOf(
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Refuses requests without a good token. */
-export const requireSession = (authenticator: Authenticator) => async (request: FastifyRequest) => {
-  sessions.set(request, await authenticator.authenticate(tokenOf(request)));
-};
+/** Takes note of who asks, once that is proven; refuses paths of projects that are not theirs, existing or not. */
+export const admission =
+  (homes: HomeOfProjects) =>
+  async (request: FastifyRequest, session: Session): Promise<void> => {
+    const named = pathProject(request);
+    if (named !== undefined) {
+      assertOneProject(request, session, named);
+      if ((await homes.find(named)) !== session.domain) throw forbidden(NOT_YOURS);
+    }
+    sessions.set(request, { session, ...(named !== undefined && { project: named }) });
+  };
 
-/** Refuses, beside that, paths of any project but the token's own, whether such a project exists or not. */
-export const requireProject = (authenticator: Authenticator) => async (request: FastifyRequest) => {
-  const session = await authenticator.authenticate(tokenOf(request));
-  if (session.project === undefined || session.project !== pathProject(request)) {
-    throw new Problem(
-      'forbidden',
-      session.project === undefined
-        ? 'The IAM user is not authorized to access the API: the token has no project; ask for one with a project as scope.'
-        : "The IAM user is not authorized to access the API: the address names another project than the token's.",
-    );
+const NOT_YOURS =
+  'the address names a project that the caller may not use; list those that it may (GET /v3/auth/projects).';
+
+function assertOneProject(request: FastifyRequest, session: Session, named: ProjectId): void {
+  const header = request.headers['x-project-id'];
+  if (header !== undefined && header !== '' && header !== named) {
+    throw forbidden('the header X-Project-Id and the address name two projects; name one.');
   }
-  sessions.set(request, session);
-};
+  if (session.project === named) return;
+  if (session.project !== undefined) throw forbidden(NOT_YOURS);
+  if (session.access === undefined) {
+    throw forbidden('the token has no project; ask for one with a project as scope.');
+  }
+}
+
+const forbidden = (reason: string) =>
+  new Problem('forbidden', `The IAM user is not authorized to access the API: ${reason}`);
 
 function pathProject(request: FastifyRequest): ProjectId | undefined {
   const { params } = request;
@@ -42,15 +54,20 @@ function pathProject(request: FastifyRequest): ProjectId | undefined {
 }
 
 export function sessionOf(request: FastifyRequest): Session {
-  const session = sessions.get(request);
-  if (!session)
+  return admitted(request).session;
+}
+
+function admitted(request: FastifyRequest) {
+  const found = sessions.get(request);
+  if (!found)
     throw new Error(`The route ${request.routeOptions.url ?? ''} asks who calls without having proven it.`);
-  return session;
+  return found;
 }
 
 /** The caller as actions want to know it; only below a path that names a project. */
 export function callerOf(request: FastifyRequest): Caller & { readonly project: ProjectId } {
-  const { user, userName, project } = sessionOf(request);
+  const { session, project } = admitted(request);
+  const { user, userName } = session;
   if (project === undefined) throw new Error(`The route ${request.routeOptions.url ?? ''} has no project.`);
   return {
     user,

@@ -47,10 +47,11 @@ withSettings(
   program
     .command('env')
     .description('Print what clients need, as export lines for a shell')
-    .option('--json', 'as JSON'),
+    .option('--json', 'as JSON')
+    .option('--terraform', 'as a provider block of Terraform'),
   where,
-).action(({ json }: { json?: boolean }, command: Command) =>
-  env(settingsOf(command), json === true ? 'json' : 'shell'),
+).action(({ json, terraform }: { json?: boolean; terraform?: boolean }, command: Command) =>
+  env(settingsOf(command), terraform === true ? 'terraform' : json === true ? 'json' : 'shell'),
 );
 withSettings(
   program

@@ -1,19 +1,7 @@
 import { Problem } from '../domain/errors.ts';
-import type { DomainId, ProjectId, UserId } from '../domain/ids.ts';
 import type { Store } from '../store/open.ts';
-import { findUser } from '../store/users.ts';
+import { loadPrincipal, type Session } from './session.ts';
 import { endToken, hashToken, readToken } from './tokens.ts';
-
-/** Who a token stands for. */
-export interface Session {
-  readonly user: UserId;
-  readonly userName: string;
-  readonly domain: DomainId;
-  /** Absent: the whole domain. */
-  readonly project?: ProjectId;
-  readonly issueTime: number;
-  readonly expireTime: number;
-}
 
 /** A disabled user's or a deleted token's end is seen by every replica after at most so long. */
 const CACHE_MS = 10_000;
@@ -76,15 +64,18 @@ export class Authenticator {
     this.#cache.delete(hashToken(token));
   }
 
+  /** After a change of users or roles: the next request sees it. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
   async #load(token: string): Promise<Session | undefined> {
     const stored = await readToken(this.#store, token);
     if (!stored) return undefined;
-    const user = await findUser(this.#store.read, stored.user);
-    if (!user?.isEnabled) return undefined;
+    const principal = await loadPrincipal(this.#store.read, stored.user);
+    if (!principal) return undefined;
     return {
-      user: user.id,
-      userName: user.name,
-      domain: user.domain,
+      ...principal,
       ...(stored.project !== undefined && { project: stored.project }),
       issueTime: stored.issueTime,
       expireTime: stored.expireTime,

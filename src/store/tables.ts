@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 /** The unique rules that a request can meet, by the name that `UniqueViolation.constraint` bears. */
 export const unique = {
   projectName: 'projects_name',
@@ -24,7 +26,7 @@ export interface Tables {
   /** What each applied migration was made of, so that an edited one is noticed. */
   migration_checksums: { name: string; checksum: string };
   domains: { id: string; name: string };
-  projects: { id: string; domain_id: string; name: string; create_time: number };
+  projects: { id: string; domain_id: string; name: string; create_time: number; description: string | null };
   users: {
     id: string;
     domain_id: string;
@@ -33,6 +35,43 @@ export interface Tables {
     password_hash: string;
     enabled: number;
     create_time: number;
+    description: string | null;
+    default_project_id: string | null;
+    email: string | null;
+    area_code: string | null;
+    phone: string | null;
+    access_mode: string | null;
+  };
+  /** Which user has which role where; scope_kind: project or domain. */
+  role_assignments: {
+    user_id: string;
+    scope_kind: string;
+    scope_id: string;
+    role: string;
+    create_time: number;
+  };
+  access_keys: {
+    access: string;
+    user_id: string;
+    /** domain Envelope: signatures are checked with the secret itself. */
+    secret_json: string;
+    description: string;
+    active: number;
+    create_time: number;
+    /** To the hour. */
+    last_use_time: number | null;
+  };
+  temporary_keys: {
+    access: string;
+    user_id: string;
+    /** Good for one project only; null: for all that its user may use. */
+    project_id: string | null;
+    /** domain Envelope */
+    secret_json: string;
+    /** Of its security token. */
+    token_hash: string;
+    issue_time: number;
+    expire_time: number;
   };
   /** Only hashes of tokens are stored. */
   tokens: {
@@ -42,6 +81,8 @@ export interface Tables {
     project_id: string | null;
     issue_time: number;
     expire_time: number;
+    /** How it was got: words such as "password", by comma. */
+    methods: Generated<string>;
   };
   /** Unique: (project_id, name). */
   applications: {
@@ -332,5 +373,9 @@ export interface Tables {
     job_id: string | null;
     request_id: string;
     time: number;
+    /** The access key that signed; null: a token. */
+    credential: string | null;
+    /** The network address that it came from. */
+    source: string | null;
   };
 }

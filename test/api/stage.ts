@@ -26,6 +26,7 @@ export const CLUSTER = 'b6862a62-d916-11e9-bdf1-0255ac101fd9';
 export const LOAD_BALANCER = '8c0a45cc-626f-4d65-8257-507ee059aa9a';
 export const PASSWORD = 'correct horse battery staple';
 export const HOST = 'host-1';
+export const KEY_PAIR = { access: 'AKTESTAKTESTAKTEST01', secret: 'sk-test-sk-test-sk-test-sk-test-sk-test' };
 
 const runtimes = [
   { typeName: 'Tomcat8', displayName: 'Tomcat 8', containerDefaultPort: 8080, typeDesc: 'WARs' },
@@ -210,16 +211,20 @@ export async function openStage(
   };
   const store = await openStore({ dataDir, log, tap });
   const now = changes.now ?? Date.now;
+  const key = { id: 'test', bytes: randomBytes(32) };
   const { project, admin } = await seedPlatform(store, {
     region: 'local',
     host: { id: hostId(HOST), name: 'here' },
     adminPasswordHash: () => (passwordHash ??= hashPassword(PASSWORD)),
+    adminKey: () => KEY_PAIR,
+    key,
+    nonce: randomBytes(12),
     now: now(),
     newId: randomUUID,
   });
   const services: Services = {
     store,
-    key: { id: 'test', bytes: randomBytes(32) },
+    key,
     now,
     newId: randomUUID,
     newNonce: () => randomBytes(12),

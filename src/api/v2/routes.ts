@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Parts } from '../parts.ts';
-import { requireProject } from '../session.ts';
 import { applicationRoutes } from './applications.ts';
 import { componentRoutes } from './components.ts';
 import { environmentRoutes } from './environments.ts';
@@ -14,7 +13,6 @@ export const v2Routes =
   async (app) => {
     await app.register(
       async (cas) => {
-        cas.addHook('onRequest', requireProject(parts.authenticator));
         for (const routes of [
           applicationRoutes,
           componentRoutes,

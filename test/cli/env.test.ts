@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { OwnPlatform } from '../../src/cli/tour/own-platform.ts';
+import { sign } from '../api/sign.ts';
+
+test('env prints what clients read by themselves, its keys sign, and the provider block names this platform', async (t) => {
+  const own = await OwnPlatform.start();
+  t.after(() => own.stop());
+  const env = (...flags: string[]) => {
+    const run = spawnSync(
+      process.execPath,
+      ['bin/openstage.mjs', 'env', '--data-dir', own.dataDir, ...flags],
+      {
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(run.status, 0, run.stderr);
+    return run.stdout;
+  };
+  const variables: Record<string, string> = JSON.parse(env('--json'));
+  const https = `https://${variables['servicestage_endpoint']}`;
+  const { AK = '', SK = '', project_id = '', HW_DOMAIN_ID = '' } = variables;
+  assert.match(AK, /^[A-Z0-9]{20}$/);
+  assert.match(SK, /^[A-Za-z0-9]{40}$/);
+  assert.match(HW_DOMAIN_ID, /^[0-9a-f]{32}$/);
+  const expected = {
+    HW_ACCESS_KEY: AK,
+    HW_SECRET_KEY: SK,
+    HW_PROJECT_ID: project_id,
+    HW_REGION_NAME: 'local',
+    HW_AUTH_URL: `${https}/v3`,
+    HW_INSECURE: 'true',
+    SKIP_CHECK_WEBSITE_TYPE: 'true',
+    HUAWEICLOUD_SDK_AK: AK,
+    HUAWEICLOUD_SDK_SK: SK,
+    HUAWEICLOUD_SDK_PROJECT_ID: project_id,
+    HUAWEICLOUD_SDK_DOMAIN_ID: HW_DOMAIN_ID,
+    HUAWEICLOUD_SDK_IAM_ENDPOINT: https,
+    HUAWEICLOUD_SDK_REGION_SERVICESTAGE_LOCAL: https,
+    OS_AUTH_URL: `${https}/v3`,
+    OS_USERNAME: 'admin',
+    OS_USER_DOMAIN_NAME: 'openstage',
+    OS_PROJECT_NAME: 'local',
+  };
+  for (const [name, value] of Object.entries(expected)) assert.equal(variables[name], value, name);
+  assert.ok(variables['OS_PASSWORD']);
+  assert.ok(env().includes(`export HW_SECRET_KEY='${SK}'\n`));
+
+  const path = `/v2/${project_id}/cas/applications`;
+  const signed = await fetch(`${variables['OPENSTAGE_URL']}${path}`, {
+    headers: sign({ access: AK, secret: SK, url: path }),
+  });
+  assert.equal(signed.status, 200);
+
+  const block = env('--terraform');
+  assert.match(block, /^provider "huaweicloud" \{\n[^]*^\}\n$/m);
+  for (const value of [AK, SK, project_id, HW_DOMAIN_ID, `${https}/v3`, `${https}/`, 'local'])
+    assert.ok(block.includes(`= ${JSON.stringify(value)}\n`), value);
+  assert.equal(statSync(join(own.dataDir, 'admin-access-key')).mode & 0o777, 0o600);
+});
