@@ -32,22 +32,7 @@ export async function listInstances(db: Db, filter: InstanceFilter, paging: Pagi
   const { order, orderBy } = paging;
   const rows = await live(db, filter)
     .selectAll('instances')
-    .$if(orderBy === 'version', (query) =>
-      // The label that is shown: of what serves, else of what was asked for. Sorts one component's rows.
-      query.orderBy(
-        (eb) =>
-          eb
-            .selectFrom('releases')
-            .select('releases.label')
-            .where('releases.id', '=', (inner) =>
-              inner.fn.coalesce('instances.serving_release_id', 'instances.requested_release_id'),
-            ),
-        order,
-      ),
-    )
-    .$if(orderBy !== 'version', (query) =>
-      query.orderBy(orderBy === 'version' ? 'instances.id' : `instances.${orderBy}`, order),
-    )
+    .orderBy(orderBy === 'version' ? 'instances.label' : `instances.${orderBy}`, order)
     .orderBy('instances.id', order)
     .limit(limitOf(paging))
     .offset(paging.offset)

@@ -1,4 +1,4 @@
-import type { Insertable, Selectable, Updateable } from 'kysely';
+import type { ExpressionBuilder, Insertable, Selectable, Updateable } from 'kysely';
 import {
   applicationId,
   componentId,
@@ -236,8 +236,33 @@ export async function updateInstance(tx: Tx, id: InstanceId, changes: InstanceCh
     update_time: changes.updateTime,
   });
   if (Object.keys(columns).length === 0) return;
-  await tx.updateTable('instances').set(columns).where('id', '=', id).execute();
+  await tx
+    .updateTable('instances')
+    .set(columns)
+    .$if('serving_release_id' in columns || 'requested_release_id' in columns, (query) =>
+      query.set((eb) => ({ label: shownLabel(eb, columns) })),
+    )
+    .where('id', '=', id)
+    .execute();
 }
+
+/** Of what will serve, else of what will be asked for. */
+const shownLabel = (
+  eb: ExpressionBuilder<Tables, 'instances'>,
+  { serving_release_id: serving, requested_release_id: requested }: Updateable<Tables['instances']>,
+) =>
+  eb.fn.coalesce(
+    eb
+      .selectFrom('releases')
+      .select('releases.label')
+      .where('releases.id', '=', (inner) =>
+        inner.fn.coalesce(
+          serving === undefined ? inner.ref('instances.serving_release_id') : inner.val(serving),
+          requested === undefined ? inner.ref('instances.requested_release_id') : inner.val(requested),
+        ),
+      ),
+    eb.val(''),
+  );
 
 /** Its name, host and user are free from now on; the row stays until `deleteInstancesGoneBefore`. */
 export async function markInstanceDeleted(tx: Tx, id: InstanceId, time: number): Promise<void> {

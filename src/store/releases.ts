@@ -158,7 +158,7 @@ export async function serveRelease(tx: Tx, serve: Serve): Promise<number> {
   const { next, instance } = await holdNumbers(tx, serve.instance);
   const release = await tx
     .selectFrom('releases')
-    .select('number')
+    .select(['number', 'label'])
     .where('id', '=', serve.release)
     .where('instance_id', '=', serve.instance)
     .executeTakeFirst();
@@ -177,6 +177,7 @@ export async function serveRelease(tx: Tx, serve: Serve): Promise<number> {
     .set({
       serving_release_id: serve.release,
       serving_rollout: serve.rollout,
+      label: release.label,
       next_release_number: release.number === null ? next + 1 : next,
       update_time: serve.time,
     })

@@ -175,6 +175,8 @@ export interface Tables {
     serving_release_id: string | null;
     /** The newest release that was asked for, shown until one serves. */
     requested_release_id: string;
+    /** The label of the release that is shown, for the order of lists; it follows the two before. */
+    label: Generated<string>;
     next_rollout: number;
     next_release_number: number;
     /** Whether it ever got artifacts of its own. */

@@ -31,7 +31,7 @@ test('a page of any list, in any order, is read along an index, without a scan a
   statements.clear();
   await findInstance(store.read, instance.id);
   for (const list of Object.values(lists)) {
-    for (const orderBy of ['create_time', 'name', 'update_time'] as const) {
+    for (const orderBy of ['create_time', 'name', 'update_time', 'version'] as const) {
       for (const order of ['asc', 'desc'] as const)
         await list(store, { limit: 10, offset: 10, orderBy, order });
     }
@@ -43,6 +43,7 @@ test('a page of any list, in any order, is read along an index, without a scan a
     const plan = file.prepare(`explain query plan ${statement}`).all();
     const steps = plan.map((step) => String(step['detail']));
     assert(steps.length > 0);
-    for (const step of steps) assert(!/^SCAN|TEMP B-TREE/.test(step), `${statement}\n${steps.join('\n')}`);
+    for (const step of steps)
+      assert(!/^SCAN (?!CONSTANT ROW)|TEMP B-TREE/.test(step), `${statement}\n${steps.join('\n')}`);
   }
 });

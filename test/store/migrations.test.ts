@@ -21,6 +21,29 @@ async function migrate({ url, dataDir }: TestDatabase, list: readonly Migration[
   }
 }
 
+const anInstanceRow = (id: string) => ({
+  id,
+  project_id: 'p',
+  application_id: 'a',
+  component_id: 'c',
+  environment_id: 'e',
+  name: id,
+  platform_type: 'cce',
+  driver: 'process',
+  target_json: '{}',
+  host_name: id,
+  wanted: 'running',
+  replicas: 1,
+  next_rollout: 1,
+  next_release_number: 1,
+  has_own_artifacts: 1,
+  healthy: 1,
+  observable: 1,
+  creator: 'admin',
+  create_time: 1,
+  update_time: 1,
+});
+
 const addition = (statement: string): Migration => ({ name: '9999-addition', statements: () => [statement] });
 
 for (const { name, create } of databases()) {
@@ -33,6 +56,38 @@ for (const { name, create } of databases()) {
     assert.deepEqual(await second.read.selectFrom('migration_checksums').selectAll().execute(), applied);
     assert.equal(applied.length, migrations.length);
     assert.equal((await second.read.selectFrom('facts').select('value').executeTakeFirst())?.value, 'yes');
+  });
+
+  test(`${name}: instances from before lists had an index by version get their labels`, async (t) => {
+    const database = await create(t, { migrated: false });
+    const insert = (table: string, row: Readonly<Record<string, string | number>>) =>
+      `insert into ${table} (${Object.keys(row).join(', ')}) values (${Object.values(row)
+        .map((value) => (typeof value === 'number' ? value : `'${value}'`))
+        .join(', ')})`;
+    const release = { project_id: 'p', content_json: '{}', replicas: 1, kept: 0, create_time: 1 };
+    const rows = ['serving', 'asked'].flatMap((id) => [
+      insert('instances', { ...anInstanceRow(id), requested_release_id: `${id}-2` }),
+      insert('releases', { ...release, id: `${id}-1`, instance_id: id, label: '1.0' }),
+      insert('releases', { ...release, id: `${id}-2`, instance_id: id, label: '2.0' }),
+    ]);
+    const old = {
+      name: '0005-rows',
+      statements: () => [
+        ...rows,
+        "update instances set serving_release_id = 'serving-1' where id = 'serving'",
+      ],
+    };
+    // A wrong label is null here, which the table refuses.
+    const check = {
+      name: '9999-check',
+      statements: () => [
+        `insert into facts (name, value)
+         select id, case when id || label in ('serving1.0', 'asked2.0') then label end from instances`,
+      ],
+    };
+    const before = migrations.filter((migration) => migration.name < old.name);
+    await migrate(database, [...before, old]);
+    await migrate(database, [...before, old, ...migrations.slice(before.length), check]);
   });
 
   test(`${name}: a new migration runs on the tables that are there, and an older Openstage then refuses them`, async (t) => {

@@ -147,6 +147,9 @@ for (const { name, create } of databases()) {
       kind: 'artifact',
       spec: { storage: 'http', type: 'package', url: 'https://example.org/a.zip' },
     } as const;
+    await store.write(async (tx) => {
+      for (const id of ['shop', 'bank']) await insertApplication(tx, anApplication(id));
+    });
     await store.write((tx) =>
       insertComponent(tx, aComponent('web', { source, subCategory: 'Web', build: { parameters: {} } })),
     );
@@ -187,6 +190,13 @@ for (const { name, create } of databases()) {
     await store.write((tx) => markComponentDeleting(tx, componentId('b'), 2_000));
     await store.write((tx) => markComponentDeleting(tx, componentId('b'), 3_000));
     assert.equal(await count(), 1);
+    const { count: listed, items } = await listComponents(
+      store.read,
+      aProject,
+      applicationId('shop'),
+      byName,
+    );
+    assert.deepEqual([listed, items.length], [2, 2], 'a list holds the one that is being deleted too');
     await store.write((tx) => deleteComponent(tx, componentId('b')));
     await store.write((tx) => deleteComponent(tx, componentId('b')));
     assert.equal(await count(), 1);

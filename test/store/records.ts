@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as ids from '../../src/domain/ids.ts';
 import type { ReleaseContent } from '../../src/domain/release.ts';
-import { insertInstance, type NewInstance } from '../../src/store/instances.ts';
+import { insertInstance, type NewInstance, updateInstance } from '../../src/store/instances.ts';
 import type { Tx } from '../../src/store/open.ts';
 import { insertRelease, type NewRelease } from '../../src/store/releases.ts';
 
@@ -58,5 +58,6 @@ export async function storeInstance(tx: Tx, changes: Partial<NewInstance> = {}):
   const instance = aNewInstance(changes);
   await insertInstance(tx, instance);
   await insertRelease(tx, aNewRelease(instance, { id: instance.requestedRelease }));
+  await updateInstance(tx, instance.id, { requestedRelease: instance.requestedRelease });
   return instance;
 }

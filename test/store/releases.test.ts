@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { buildKey, digest, type InstanceId, type ReleaseId } from '../../src/domain/ids.ts';
-import { findInstance } from '../../src/store/instances.ts';
+import { findInstance, updateInstance } from '../../src/store/instances.ts';
 import type { Store } from '../../src/store/open.ts';
 import {
   findRelease,
@@ -69,6 +69,29 @@ for (const { name, create } of databases()) {
     const row = await findInstance(store.read, instance.id);
     assert.equal(row?.servingRelease, first.id);
     assert.equal(row?.servingRollout, 3);
+  });
+
+  test(`${name}: lists are ordered by the label of what serves, else of what was asked for`, async (t) => {
+    const store = await (await create(t)).open();
+    const { instance, insert, serve } = await fixture(store);
+    const label = async () => {
+      const row = await store.read.selectFrom('instances').select('label').executeTakeFirst();
+      return row?.label;
+    };
+    const request = (release: ReleaseId) =>
+      store.write((tx) => updateInstance(tx, instance.id, { requestedRelease: release }));
+    const first = await insert('1.0');
+    const second = await insert('2.0');
+    await request(first);
+    assert.equal(await label(), '1.0');
+    await request(second);
+    assert.equal(await label(), '2.0');
+    await serve(first);
+    assert.equal(await label(), '1.0');
+    await request(second);
+    assert.equal(await label(), '1.0', 'what serves is shown');
+    await store.write((tx) => updateInstance(tx, instance.id, { servingRelease: null }));
+    assert.equal(await label(), '2.0');
   });
 
   test(`${name}: numbers stay dense when many serve at once and some of those fail`, async (t) => {
