@@ -8,6 +8,7 @@ import { createApi } from './api/server.ts';
 import { ArtifactStore } from './artifacts/artifact-store.ts';
 import { parseFetchAllow } from './connections/fetch-allow.ts';
 import { BuildStore } from './builds/build-store.ts';
+import { SourceBuilds } from './builds/source-builds.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
 import { openProcessDriver } from './drivers/process/driver.ts';
@@ -44,6 +45,7 @@ export const version: string = JSON.parse(
 export async function startPlatform(settings: Settings, log: Logger = openLog(settings)): Promise<Platform> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
   const isRoot = process.getuid?.() === 0;
+  const users = isRoot ? usersOf(settings) : undefined;
   const { databaseUrl } = settings;
   const store = await openStore({
     dataDir: data.path,
@@ -94,9 +96,11 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     routes,
     artifacts,
     builds,
+    sources: openSourceBuilds(settings, users),
+    key: data.key,
     fetchAllow: parseFetchAllow(settings.fetchAllow),
     locator,
-    ...(isRoot && { buildUser: settings.appUsers.low }),
+    ...(users && { buildUser: users.prepare }),
     buildVariables: settings.buildVariables,
     now: Date.now,
     limits: {
@@ -127,8 +131,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     wake: () => engine.wake(),
     jobIds: randomJobIds,
     driverOf: (resource) => driverOf(settings, resource),
-    // The first user of the range is the one that builds.
-    ...(isRoot && { appUsers: { low: settings.appUsers.low + 1, high: settings.appUsers.high } }),
+    ...(users && { appUsers: users.applications }),
   };
   const watcher = new Watcher({ services, driver, routes, log });
   const collector = new Collector({
@@ -217,6 +220,30 @@ export async function stopLeftRunning(settings: Settings, log: Logger = openLog(
   await ingress.shutdown();
   ingress.close();
   data.release();
+}
+
+/** Who is who in the range of numeric users: packages are prepared by the first, code is built by the last ones. */
+function usersOf({ appUsers: { low, high }, buildSlots }: Settings) {
+  const build = Array.from({ length: buildSlots }, (_, slot) => high - 1 - slot);
+  return { prepare: low, clone: high, build, applications: { low: low + 1, high: high - 1 - buildSlots } };
+}
+
+const MIB = 1024 ** 2;
+
+function openSourceBuilds(settings: Settings, users: ReturnType<typeof usersOf> | undefined): SourceBuilds {
+  const { SSL_CERT_FILE, CURL_CA_BUNDLE } = settings.buildVariables;
+  const caFile = SSL_CERT_FILE ?? CURL_CA_BUNDLE;
+  return new SourceBuilds({
+    limits: {
+      timeMs: settings.buildTime,
+      memoryBytes: settings.buildMemoryMiB * MIB,
+      diskBytes: settings.buildDiskMiB * MIB,
+      freeBytes: settings.buildFreeMiB * MIB,
+    },
+    slots: settings.buildSlots,
+    ...(users && { users }),
+    ...(caFile !== undefined && { caFile }),
+  });
 }
 
 function driverOf({ resources }: Settings, { type, id }: Pick<Resource, 'type' | 'id'>): DriverName {

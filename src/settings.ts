@@ -66,6 +66,9 @@ function duration(value: string): number {
   return Number(number) * unitMs;
 }
 
+/** Builds take up to eighteen users; the rest is for applications. */
+const LEAST_USERS = 100;
+
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 function logLevel(value: string): (typeof logLevels)[number] {
@@ -164,8 +167,8 @@ export const rules = {
     'Numeric users of applications, where the platform runs as root',
     (value) => {
       const [low = NaN, high = NaN] = value.split('-').map(Number);
-      if (!(low >= 1000 && high <= 2_000_000_000 && low <= high))
-        throw new Error('expected two user ids such as 200000-265535');
+      if (!(low >= 1000 && high <= 2_000_000_000 && high - low >= LEAST_USERS))
+        throw new Error(`expected two user ids at least ${LEAST_USERS} apart, such as 200000-265535`);
       return { low, high };
     },
   ),
@@ -224,6 +227,26 @@ export const rules = {
     BUILD_ENV.join(','),
     "Names, by comma, of the platform's variables that reach the steps of every build (pip, npm): mirrors, proxies, certificates",
     variableNames,
+  ),
+  buildSlots: rule('OPENSTAGE_BUILD_SLOTS', '2', 'Builds from code that run at a time', integer(1, 16)),
+  buildTime: rule('OPENSTAGE_BUILD_TIME', '6m', 'How long the build command of code may take', duration),
+  buildMemoryMiB: rule(
+    'OPENSTAGE_BUILD_MEMORY_MIB',
+    '2048',
+    'Memory of one build from code, in MiB',
+    integer(64, 1_048_576),
+  ),
+  buildDiskMiB: rule(
+    'OPENSTAGE_BUILD_DISK_MIB',
+    '8192',
+    'What one build from code may write, checkout and dependencies included, in MiB',
+    integer(16, 16_777_216),
+  ),
+  buildFreeMiB: rule(
+    'OPENSTAGE_BUILD_FREE_MIB',
+    '1024',
+    'What must stay free on the disk of the data directory for code to be built, in MiB',
+    integer(0, 16_777_216),
   ),
   java: rule('OPENSTAGE_JAVA', '', 'Path of java', text),
   node: rule('OPENSTAGE_NODE', '', 'Path of node for applications', text),

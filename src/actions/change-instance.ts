@@ -21,7 +21,7 @@ import { acceptJob, componentInScope, type InstanceScope } from './accept-job.ts
 import type { Accepted, Caller, Services } from './caller.ts';
 import { claimHosts } from './claim-hosts.ts';
 import { nextRollout } from './next-rollout.ts';
-import { assertPackageExists } from './assert-package.ts';
+import { assertSourceExists } from './assert-source.ts';
 import { isSameContent, planRelease } from './plan-release.ts';
 import { planPlacement, type Placement } from './plan-placement.ts';
 import { settled } from './settle.ts';
@@ -67,7 +67,7 @@ export async function changeInstance(
       return { kind: describeInstanceKind, activity: 'changing', plan: description };
     }
     const placement = await placementOf(tx, instance, content);
-    await assertPackageExists(tx, caller.project, content.source);
+    await assertSourceExists(tx, caller.project, content.source);
     await claimHosts(tx, instance, content);
     const release = releaseId(services.newId());
     const replicas = request.replicas ?? instance.replicas;

@@ -10,6 +10,7 @@ import {
   markComponentDeleting,
   updateComponent,
   type Component,
+  type ComponentBuild,
   type ComponentSource,
 } from '../store/components.ts';
 import { UniqueViolation } from '../store/faults.ts';
@@ -18,6 +19,7 @@ import { lockInstance } from '../store/instances.ts';
 import type { Db, Tx } from '../store/open.ts';
 import { unique } from '../store/tables.ts';
 import { applicationOf } from './applications.ts';
+import { assertAuthorized } from './assert-source.ts';
 import type { Caller, Services } from './caller.ts';
 import { openDeletion } from './delete-instance.ts';
 
@@ -28,7 +30,7 @@ export interface ComponentRequest {
   readonly subCategory?: string;
   readonly description?: string;
   readonly source?: ComponentSource;
-  readonly build?: Readonly<Record<string, unknown>>;
+  readonly build?: Omit<ComponentBuild, 'id'>;
 }
 
 export interface ComponentScope {
@@ -67,11 +69,14 @@ export function createComponent(
     services.store.write(async (tx) => {
       const parent = await lockApplication(tx, caller.project, application);
       if (!parent) await applicationOf(tx, caller, application);
+      await assertOpens(tx, caller, request.source);
+      const { build, ...members } = request;
       const component = {
         id: componentId(services.newId()),
         project: caller.project,
         application,
-        ...request,
+        ...members,
+        ...(build && { build: { id: services.newId(), ...build } }),
         creator: caller.userName,
         createTime: services.now(),
       };
@@ -97,10 +102,22 @@ export function changeComponent(
           `Component ${component.id} is being deleted and cannot be changed; create another one.`,
         );
       }
-      await updateComponent(tx, component.id, { ...request, updateTime: services.now() });
+      await assertOpens(tx, caller, request.source);
+      const { build, ...members } = request;
+      await updateComponent(tx, component.id, {
+        ...members,
+        ...(build && { build: { id: component.build?.id ?? services.newId(), ...build } }),
+        updateTime: services.now(),
+      });
       return componentOf(tx, caller, scope);
     }),
   );
+}
+
+async function assertOpens(tx: Tx, caller: Caller, source: ComponentSource | undefined): Promise<void> {
+  if (source?.kind !== 'code') return;
+  const { repoUrl, repoAuth } = source.spec;
+  await assertAuthorized(tx, caller.project, { repoUrl, ...(repoAuth !== undefined && { auth: repoAuth }) });
 }
 
 /** Without instances it is gone at once. With instances it needs `force`, which opens the jobs that delete them too. */

@@ -28,7 +28,7 @@ import { componentInScope, openFor, repeatedRequest } from './accept-job.ts';
 import type { Accepted, Caller, Services } from './caller.ts';
 import { claimHosts } from './claim-hosts.ts';
 import { nextRollout } from './next-rollout.ts';
-import { assertPackageExists } from './assert-package.ts';
+import { assertSourceExists } from './assert-source.ts';
 import { planRelease } from './plan-release.ts';
 import { planPlacement } from './plan-placement.ts';
 import { settled } from './settle.ts';
@@ -85,7 +85,7 @@ function write(
     }
     const placement = await planPlacement(tx, environment, request.referResources);
     const content = planRelease(services, request, await surroundingsOf(tx, component, request.environment));
-    await assertPackageExists(tx, caller.project, content.source);
+    await assertSourceExists(tx, caller.project, content.source);
     const id = instanceId(services.newId());
     const release = releaseId(services.newId());
     const now = services.now();

@@ -3,7 +3,14 @@ import { seal, unseal, type SealedVariable } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { Hook, Lifecycle } from '../domain/lifecycle.ts';
-import type { Artifact, ExternalAccess, Probe, ReleaseContent } from '../domain/release.ts';
+import { fetchAddress } from '../domain/package-address.ts';
+import {
+  isCode,
+  type ExternalAccess,
+  type Probe,
+  type ReleaseContent,
+  type Source,
+} from '../domain/release.ts';
 import {
   MASKED,
   type AccessRequest,
@@ -21,7 +28,7 @@ type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now'>;
 /** What a release is planned from, besides the request. */
 export interface Surroundings {
   /** The component's own source, used where the instance never got artifacts of its own. */
-  readonly componentSource: Artifact | undefined;
+  readonly componentSource: Source | undefined;
   readonly inheritedEnv: readonly SealedVariable[];
 }
 
@@ -83,7 +90,7 @@ export function isSameContent(
   return isDeepStrictEqual(comparable(left), comparable(right));
 }
 
-function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Artifact | undefined): Artifact {
+function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Source | undefined): Source {
   const own = Object.values(artifacts ?? {});
   if (own.length > 1) {
     throw new Problem(
@@ -95,15 +102,17 @@ function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Artif
   if (!source) {
     throw new Problem(
       'noArtifact',
-      'artifacts is missing and the component has no source of kind "artifact"; send one of them.',
+      'artifacts is missing and the component has no source; send one of them.',
     );
   }
+  if (isCode(source)) return source;
   if (source.type !== 'package') {
     throw new Problem(
       'invalid',
       `artifacts: type "${source.type}" needs a container driver, which this platform does not have; expected "package".`,
     );
   }
+  fetchAddress(source);
   return source;
 }
 

@@ -1,6 +1,5 @@
-import { Problem } from '../domain/errors.ts';
 import type { EnvironmentId } from '../domain/ids.ts';
-import type { Artifact } from '../domain/release.ts';
+import type { Source } from '../domain/release.ts';
 import { listApplicationConfigurations } from '../store/applications.ts';
 import type { Component } from '../store/components.ts';
 import type { Tx } from '../store/open.ts';
@@ -13,26 +12,17 @@ export async function surroundingsOf(
   environment: EnvironmentId,
 ): Promise<Surroundings> {
   const [configuration] = await listApplicationConfigurations(tx, component.application, environment);
-  return { componentSource: artifactOf(component), inheritedEnv: configuration?.env ?? [] };
+  return { componentSource: sourceOf(component), inheritedEnv: configuration?.env ?? [] };
 }
 
-function artifactOf({ id, source }: Component): Artifact | undefined {
-  if (source?.['kind'] !== 'artifact') return undefined;
-  const { spec } = source;
-  if (isArtifact(spec)) return spec;
-  throw new Problem(
-    'noArtifact',
-    `The source of component ${id} names no package; change the component, or send artifacts.`,
-  );
-}
-
-function isArtifact(spec: unknown): spec is Artifact {
-  if (typeof spec !== 'object' || spec === null) return false;
-  return (
-    'url' in spec &&
-    typeof spec.url === 'string' &&
-    'type' in spec &&
-    typeof spec.type === 'string' &&
-    'storage' in spec
-  );
+function sourceOf({ source, build }: Component): Source | undefined {
+  if (source?.kind !== 'code') return source?.spec;
+  const { repoUrl, repoRef, repoAuth } = source.spec;
+  return {
+    kind: 'code',
+    repoUrl,
+    ...(repoRef !== undefined && { ref: repoRef }),
+    ...(repoAuth !== undefined && { auth: repoAuth }),
+    ...(build?.command !== undefined && { command: build.command }),
+  };
 }

@@ -57,6 +57,11 @@ export async function seal(dir: string): Promise<void> {
 
 export const close = (dir: string): Promise<void> => chmod(dir, 0o555);
 
+/** A Problem where a tree holds what is no part of it. */
+export async function assertKeepable(dir: string): Promise<void> {
+  await inspected(dir);
+}
+
 interface Found {
   readonly path: string;
   readonly stats: Stats;

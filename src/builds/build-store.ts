@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { diskFault, systemCode } from '../domain/disk-fault.ts';
@@ -6,6 +6,7 @@ import { Problem } from '../domain/errors.ts';
 import { buildKey } from '../domain/ids.ts';
 import type { BuildKey } from '../domain/ids.ts';
 import { close, flushed, removeDir, seal } from './build-dir.ts';
+import { assertFree } from './disk-watch.ts';
 import { killMarked } from './process-group.ts';
 
 /** Its presence says that a build is whole. */
@@ -119,6 +120,26 @@ export class BuildStore {
       if (KEY.test(name) && (await this.has(buildKey(name)))) keys.push(buildKey(name));
     }
     return keys;
+  }
+
+  /** A Problem where the disk has less free. */
+  async assertFree(bytes: number): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    await assertFree(this.#directory, bytes);
+  }
+
+  /** An empty directory to build in, which its maker removes; where that was killed, the next start does. */
+  async workspace(): Promise<string> {
+    try {
+      await mkdir(this.#directory, { recursive: true });
+      await chmod(this.#directory, 0o711);
+      const dir = join(this.#directory, `work-${randomUUID()}`);
+      await mkdir(dir);
+      await chmod(dir, 0o711);
+      return dir;
+    } catch (error) {
+      throw diskFault(error, 'a build was being made');
+    }
   }
 
   /** At start, before anything is made: what a dead run left running, half-made or half-removed. */

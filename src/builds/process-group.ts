@@ -12,21 +12,58 @@ export interface GroupUse {
   readonly bytes: number;
 }
 
-/** What the processes of a group use now; undefined where the system does not tell. */
+interface Seen {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly pages: number;
+}
+
+/** What the processes of a group and their descendants use now; undefined where the system does not tell. */
 export async function groupUse(leader: number): Promise<GroupUse | undefined> {
-  let processes = 0;
-  let pages = 0;
-  const pids = await runningPids();
-  if (pids.length === 0) return undefined;
-  for (const pid of pids) {
+  const all = await everyProcess();
+  if (all.length === 0) return undefined;
+  const members = familyOf(all, leader);
+  return {
+    processes: members.length,
+    bytes: members.reduce((pages, seen) => pages + seen.pages, 0) * PAGE_BYTES,
+  };
+}
+
+/** Ends a group and all descendants of its leader, in whatever group they are now. */
+export async function killFamily(leader: number): Promise<void> {
+  for (const { pid } of familyOf(await everyProcess(), leader)) kill(pid);
+  killGroup(leader);
+}
+
+function familyOf(all: readonly Seen[], leader: number): readonly Seen[] {
+  const children = new Map<number, Seen[]>();
+  for (const seen of all) children.set(seen.parent, [...(children.get(seen.parent) ?? []), seen]);
+  const members = new Map<number, Seen>();
+  const add = (seen: Seen) => {
+    if (members.has(seen.pid)) return;
+    members.set(seen.pid, seen);
+    for (const child of children.get(seen.pid) ?? []) add(child);
+  };
+  for (const seen of all) if (seen.group === leader || seen.pid === leader) add(seen);
+  return [...members.values()];
+}
+
+async function everyProcess(): Promise<readonly Seen[]> {
+  const all: Seen[] = [];
+  for (const pid of await runningPids()) {
     // After the name, which may hold anything: state, parent, group ... and the resident pages as 22nd.
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    if (stat === '') continue;
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (Number(fields[2]) !== leader) continue;
-    processes += 1;
-    pages += Number(fields[21] ?? 0);
+    all.push({
+      pid,
+      parent: Number(fields[1]),
+      group: Number(fields[2]),
+      pages: Number(fields[21] ?? 0),
+    });
   }
-  return { processes, bytes: pages * PAGE_BYTES };
+  return all;
 }
 
 /** In the environment of everything that a build step starts. */

@@ -5,8 +5,10 @@ import { writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { handOver, makeScratch, removeDir } from './build-dir.ts';
+import { confined } from './confine.ts';
+import { type DiskLimits, watchDisk } from './disk-watch.ts';
 import { masker, type PassedOn } from './passed-on.ts';
-import { groupUse, killGroup, killMarked, MARK } from './process-group.ts';
+import { groupUse, killFamily, killGroup, killMarked, MARK } from './process-group.ts';
 import { Tail } from './tail.ts';
 
 export interface StepLimits {
@@ -16,6 +18,8 @@ export interface StepLimits {
   /** Resident, of all its processes together; looked at a few times a second. */
   readonly memoryBytes: number;
   readonly processes: number;
+  /** Of `dir`; absent: nobody looks. */
+  readonly disk?: DiskLimits;
 }
 
 export const stepLimits: StepLimits = {
@@ -38,12 +42,19 @@ export interface StepRequest {
   /** What the step sees of the platform's environment; secrets in it are kept out of the evidence of a failure. */
   readonly passedOn?: PassedOn;
   readonly limits?: Partial<StepLimits>;
+  /** Foreign code: where the host can, it is shut into a process namespace of its own. */
+  readonly isConfined?: boolean;
+  /** Hears all output as it comes. */
+  readonly onOutput?: (chunk: Buffer) => void;
   readonly signal: AbortSignal;
 }
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where programs of build steps are looked for. */
+export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const LOOK_EVERY_MS = 250;
 const EVIDENCE_LINES = 50;
+/** Of one file that a step writes, where its directory has no limit. */
+const FILE_BYTES = 8 * 1024 ** 3;
 /** For what left the group and holds the pipes still open. */
 const CLOSE_WITHIN_MS = 1000;
 
@@ -60,56 +71,69 @@ export async function runStep(request: StepRequest): Promise<string> {
   }
 }
 
-function run(request: StepRequest, places: Readonly<Record<string, string>>): Promise<string> {
+async function run(request: StepRequest, places: Readonly<Record<string, string>>): Promise<string> {
   const { argv, dir, cwd = dir, user, env = {}, passedOn = {}, signal } = request;
-  const [command = '', ...words] = argv;
+  const limits = { ...stepLimits, ...request.limits };
+  const wrapped = request.isConfined === true ? await shutIn(argv, user, limits) : undefined;
+  const [command = '', ...words] = wrapped ?? argv;
   // Begins with the place, so that the next run of the platform finds what a killed one left behind.
   const mark = `${resolve(dir)}#${randomUUID()}`;
+  signal.throwIfAborted();
   const child = spawn(command, words, {
     cwd,
     // A step sees no other variable of the platform, which may hold secrets.
     env: { ...passedOn, PATH, LANG: 'C.UTF-8', ...places, ...env, [MARK]: mark },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(user === undefined ? {} : { uid: user, gid: user }),
+    // One that is shut in changes to its user itself.
+    ...(user === undefined || wrapped !== undefined ? {} : { uid: user, gid: user }),
   });
-  const limits = { ...stepLimits, ...request.limits };
-  return new Step(child, command, limits, mark, masker(passedOn), signal).outcome();
+  const { onOutput } = request;
+  const shape = { name: basename(argv[0] ?? ''), dir, limits, mark, masked: masker(passedOn), signal };
+  return new Step(child, { ...shape, ...(onOutput && { onOutput }) }).outcome();
+}
+
+const shutIn = (argv: readonly string[], user: number | undefined, { processes, disk }: StepLimits) =>
+  confined(argv, {
+    processes,
+    fileBytes: disk?.bytes ?? FILE_BYTES,
+    ...(user !== undefined && { user }),
+  });
+
+/** What makes a step what it is, beside its process. */
+interface Shape {
+  /** For messages. */
+  readonly name: string;
+  readonly dir: string;
+  readonly limits: StepLimits;
+  readonly mark: string;
+  readonly masked: (line: string) => string;
+  readonly onOutput?: (chunk: Buffer) => void;
+  readonly signal: AbortSignal;
 }
 
 class Step {
   readonly #child: ChildProcess;
-  readonly #name: string;
-  readonly #limits: StepLimits;
-  readonly #mark: string;
-  readonly #masked: (line: string) => string;
-  readonly #signal: AbortSignal;
+  readonly #shape: Shape;
   readonly #output: Tail;
   readonly #log: Tail;
   /** Why it was ended before it ended by itself. */
   #stopped: string | undefined;
 
-  constructor(
-    child: ChildProcess,
-    command: string,
-    limits: StepLimits,
-    mark: string,
-    masked: (line: string) => string,
-    signal: AbortSignal,
-  ) {
+  constructor(child: ChildProcess, shape: Shape) {
     this.#child = child;
-    this.#name = basename(command);
-    this.#limits = limits;
-    this.#mark = mark;
-    this.#masked = masked;
-    this.#signal = signal;
-    this.#output = new Tail(limits.outputBytes);
-    this.#log = new Tail(limits.outputBytes);
+    this.#shape = shape;
+    this.#output = new Tail(shape.limits.outputBytes);
+    this.#log = new Tail(shape.limits.outputBytes);
+    const hear = (chunk: Buffer) => {
+      this.#log.add(chunk);
+      shape.onOutput?.(chunk);
+    };
     child.stdout?.on('data', (chunk: Buffer) => {
       this.#output.add(chunk);
-      this.#log.add(chunk);
+      hear(chunk);
     });
-    child.stderr?.on('data', (chunk: Buffer) => this.#log.add(chunk));
+    child.stderr?.on('data', hear);
   }
 
   async outcome(): Promise<string> {
@@ -122,7 +146,7 @@ class Step {
       endGuard();
       if (pid !== undefined) await this.#sweep(pid);
       await within(CLOSE_WITHIN_MS, closed);
-      this.#signal.throwIfAborted();
+      this.#shape.signal.throwIfAborted();
       if (this.#stopped !== undefined) throw this.#failure(this.#stopped, exit);
       if (exit !== 'code 0') throw this.#failure(`ended with ${exit}`, exit);
       return this.#output.text();
@@ -143,8 +167,8 @@ class Step {
   }
 
   async #sweep(pid: number): Promise<void> {
-    killGroup(pid);
-    await killMarked((mark) => mark === this.#mark);
+    await killFamily(pid);
+    await killMarked((mark) => mark === this.#shape.mark);
   }
 
   /** Time, memory and number of processes; answers with what ends the watch. */
@@ -156,7 +180,7 @@ class Step {
     const abort = () => stop('was called off');
     // Where memory runs short, the build is to die before any application does.
     void writeFile(`/proc/${pid}/oom_score_adj`, '1000').catch(() => undefined);
-    const { timeMs, memoryBytes, processes } = this.#limits;
+    const { timeMs, memoryBytes, processes, disk } = this.#shape.limits;
     const timer = setTimeout(() => stop(`took longer than ${timeMs} ms and was ended`), timeMs);
     const look = async () => {
       const use = await groupUse(pid);
@@ -165,21 +189,26 @@ class Step {
       if (use.processes > processes) stop(`ran more than ${processes} processes and was ended`);
     };
     const looking = setInterval(() => void look(), LOOK_EVERY_MS);
-    this.#signal.addEventListener('abort', abort, { once: true });
-    if (this.#signal.aborted) abort();
+    const endDiskWatch = disk
+      ? watchDisk(this.#shape.dir, disk, (what) => stop(`${what} and was ended`))
+      : () => undefined;
+    const { signal } = this.#shape;
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     return () => {
       clearTimeout(timer);
       clearInterval(looking);
-      this.#signal.removeEventListener('abort', abort);
+      endDiskWatch();
+      signal.removeEventListener('abort', abort);
     };
   }
 
   #failure(what: string, exit?: string): Problem {
-    const log = this.#log.lines(EVIDENCE_LINES).map(this.#masked);
+    const log = this.#log.lines(EVIDENCE_LINES).map(this.#shape.masked);
     const last = log.at(-1);
     return new Problem(
       'buildFailed',
-      `The build step ${this.#name} ${what}${last === undefined ? '' : `; its last line: ${last}`}. Correct the package, then deploy it again.`,
+      `The build step ${this.#shape.name} ${what}${last === undefined ? '' : `; its last line: ${last}`}. Correct the package, then deploy it again.`,
       { ...(exit === undefined ? {} : { exit }), log },
     );
   }

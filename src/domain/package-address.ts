@@ -1,4 +1,6 @@
+import { Problem } from './errors.ts';
 import type { ProjectId } from './ids.ts';
+import type { Artifact } from './release.ts';
 
 /** A file in the platform's own package repository. */
 export interface PackageAddress {
@@ -27,4 +29,30 @@ function decoded(part: string): string {
   } catch {
     return '';
   }
+}
+
+/**
+ * Where a package is fetched from. What lies in a bucket is named by `obs://bucket/key` and the properties
+ * {endpoint, bucket, key}, and is read over https in path style: endpoint/bucket/key.
+ */
+export function fetchAddress({ url, properties }: Pick<Artifact, 'url' | 'properties'>): string {
+  if (!/^obs:\/\//i.test(url)) return url;
+  const [, named = '', path = ''] = /^obs:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? [];
+  const endpoint = textOf(properties, 'endpoint');
+  const bucket = textOf(properties, 'bucket') || named;
+  const key = textOf(properties, 'key') || path;
+  const base = /^https?:\/\//i.test(endpoint) ? endpoint : `https://${endpoint}`;
+  if (endpoint === '' || bucket === '' || key === '' || !URL.canParse(base)) {
+    throw new Problem(
+      'invalid',
+      `The package ${JSON.stringify(url.slice(0, 200))} lies in a bucket, whose address is not complete; expected properties {endpoint, bucket, key}, such as {"endpoint": "https://obs.example.org", "bucket": "packages", "key": "shop/cart.jar"}.`,
+    );
+  }
+  const segments = [bucket, ...key.replace(/^\/+/, '').split('/')].map(encodeURIComponent);
+  return `${base.replace(/\/+$/, '')}/${segments.join('/')}`;
+}
+
+function textOf(properties: Artifact['properties'], name: string): string {
+  const value = properties?.[name];
+  return typeof value === 'string' ? value.trim() : '';
 }

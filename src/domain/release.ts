@@ -2,6 +2,7 @@ import type { SealedVariable } from './envelope.ts';
 import type { BuildKey, Digest, InstanceId, ReleaseId } from './ids.ts';
 import type { Launch } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { CodeSource } from './repository.ts';
 
 export type Probe = ProbeCheck & {
   /** Between the start of the process and the first look. */
@@ -28,6 +29,11 @@ export interface Artifact {
   readonly version?: string;
   readonly properties?: Readonly<Record<string, unknown>>;
 }
+
+/** What a release is made from: a package, or code that becomes one. */
+export type Source = Artifact | CodeSource;
+
+export const isCode = (source: Source): source is CodeSource => 'kind' in source && source.kind === 'code';
 
 /** A part of the platform a client names: {id, type} and what it sent beside them, echoed unchanged. */
 export interface ReferResource {
@@ -57,7 +63,7 @@ export interface ReleaseContent {
   /** As sent with the instance; absent: the component's source was used. */
   readonly artifacts?: Readonly<Record<string, Artifact>>;
   /** What is deployed: resolved from `artifacts` or from the component's source when the request was accepted. */
-  readonly source: Artifact;
+  readonly source: Source;
   /** The instance's own variables. */
   readonly env: readonly SealedVariable[];
   /** The application's variables in that environment, as they were when the request was accepted; the instance's own win. */
@@ -82,6 +88,8 @@ export interface Release {
   readonly number?: number;
   readonly content: ReleaseContent;
   readonly digest?: Digest;
+  /** The commit that its code was at, where it was built from code. */
+  readonly commit?: string;
   /** What the package was called when it was resolved. */
   readonly fileName?: string;
   readonly build?: BuildKey;

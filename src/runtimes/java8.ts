@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { mavenProject } from './from-source.ts';
 import { archivesIn, isExecutableJar, java, JAVA_MISSING, javaOf, launchJar } from './java.ts';
 import { holds, unusable } from './package-content.ts';
 import { launchByLine, webLine } from './procfile.ts';
@@ -11,6 +12,7 @@ export const java8: Runtime = {
   description: 'Java 8 or newer; runs an executable .jar.',
   missing: JAVA_MISSING,
   ways: () => [[java]],
+  fromSource: mavenProject('.jar', '.war'),
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';

@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
+import { nodeProject } from './from-source.ts';
 import {
   firstFile,
   holds,
@@ -58,6 +59,7 @@ export const nodejs8: Runtime = {
     'Node.js 8 or newer is not installed on this host where applications can reach it; install it (Debian: apt-get ' +
     'install nodejs), or set OPENSTAGE_NODE to the path of node.',
   ways: () => [[node, npm]],
+  fromSource: nodeProject,
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';

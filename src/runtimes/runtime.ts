@@ -24,6 +24,22 @@ export interface Runtime {
   /** Done once per build, in the build's directory, before it is sealed: virtual environments, converted WARs. Writes only through `run`. */
   prepare?(build: BuildContext): Promise<void>;
   launch(build: BuildContext): Promise<Launch>;
+  /** How source code becomes a package of this runtime; absent: the code itself is one. */
+  readonly fromSource?: FromSource;
+}
+
+/** What a source tree tells without being trusted. */
+export interface SourceFiles {
+  has(name: string): Promise<boolean>;
+  /** Undefined where there is no such small file. */
+  text(name: string): Promise<string | undefined>;
+}
+
+export interface FromSource {
+  /** For a shell, where neither the component nor the code itself names a command; undefined: nothing is to be done. */
+  command(tree: SourceFiles): Promise<string | undefined>;
+  /** Endings of the archives that are the result, best first; where none is made, the tree is. */
+  readonly archives: readonly string[];
 }
 
 /** Executables that together run a package. */

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import type { Launch } from '../domain/launch.ts';
+import { mavenProject } from './from-source.ts';
 import { hasEntryBelow } from './jar-file.ts';
 import { archivesIn, isExecutableJar, isJavaAtLeast, java, javaOf, jvmOptions, launchJar } from './java.ts';
 import { isWrittenForJavax } from './javax-war.ts';
@@ -30,6 +31,7 @@ export const tomcat8: Runtime = {
   defaultPort: 8080,
   description: 'Tomcat 8.5 or newer; serves a .war at the root path, or runs an executable .jar.',
   missing: TOMCAT_MISSING,
+  fromSource: mavenProject('.war', '.jar'),
   ways(fileName = '.war') {
     const name = fileName.toLowerCase();
     if (name.endsWith('.jar')) return [[java]];

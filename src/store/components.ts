@@ -14,10 +14,28 @@ import { limitOf, type Page, type Paging } from './paging.ts';
 import { given, present } from './rows.ts';
 import type { Tables } from './tables.ts';
 
+/** Where code lies, as sent. */
+export interface CodeSpec {
+  /** "GitHub", "GitLab" ...; of no effect. */
+  readonly repoType?: string;
+  readonly repoUrl: string;
+  readonly repoRef?: string;
+  /** Name of a git authorization. */
+  readonly repoAuth?: string;
+  readonly repoNamespace?: string;
+}
+
 /** As sent: a package, or code that is built first. */
 export type ComponentSource =
-  | { readonly kind: 'artifact'; readonly spec: Artifact }
-  | { readonly kind: 'code'; readonly spec: Readonly<Record<string, unknown>> };
+  { readonly kind: 'artifact'; readonly spec: Artifact } | { readonly kind: 'code'; readonly spec: CodeSpec };
+
+export interface ComponentBuild {
+  readonly id: string;
+  /** For a shell. */
+  readonly command?: string;
+  /** What else was sent: clusters, registries and Dockerfiles, which have no effect on this host. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
 
 export interface Component {
   readonly id: ComponentId;
@@ -29,8 +47,7 @@ export interface Component {
   readonly subCategory?: string;
   readonly description?: string;
   readonly source?: ComponentSource;
-  /** As sent. */
-  readonly build?: Readonly<Record<string, unknown>>;
+  readonly build?: ComponentBuild;
   /** Its instances are being removed by force; it holds its name no longer. */
   readonly isDeleting: boolean;
   readonly creator: string;
@@ -42,10 +59,12 @@ export interface Component {
 const nameKey = (name: string) => name.toLowerCase();
 
 const isArtifact = isShape<Artifact>({ storage: 'string', type: 'string', url: 'string' });
+const isCodeSpec = isShape<CodeSpec>({ repoUrl: 'string' });
 const isSource = (value: unknown): value is ComponentSource =>
   isRecord(value) &&
-  isRecord(value['spec']) &&
-  (value['kind'] === 'code' || (value['kind'] === 'artifact' && isArtifact(value['spec'])));
+  ((value['kind'] === 'code' && isCodeSpec(value['spec'])) ||
+    (value['kind'] === 'artifact' && isArtifact(value['spec'])));
+const isBuild = isShape<ComponentBuild>({ id: 'string', parameters: 'object' });
 
 function toComponent(row: Selectable<Tables['components']>): Component {
   return present({
@@ -58,7 +77,7 @@ function toComponent(row: Selectable<Tables['components']>): Component {
     subCategory: row.sub_category,
     description: row.description,
     source: parseOptionalJson(row.source_json, 'components.source_json', isSource),
-    build: parseOptionalJson(row.build_json, 'components.build_json', isRecord),
+    build: parseOptionalJson(row.build_json, 'components.build_json', isBuild),
     isDeleting: row.deleting === 1,
     creator: row.creator,
     createTime: row.create_time,
@@ -195,7 +214,7 @@ export interface ComponentChanges {
   readonly name?: string;
   readonly description?: string | null;
   readonly source?: ComponentSource | null;
-  readonly build?: Readonly<Record<string, unknown>> | null;
+  readonly build?: ComponentBuild | null;
   readonly updateTime: number;
 }
 

@@ -57,6 +57,7 @@ export function toRelease(row: Selectable<Tables['releases']>): StoredRelease {
     replicas: row.replicas,
     digest: row.digest === null ? null : digest(row.digest),
     fileName: row.file_name,
+    commit: row.source_commit,
     build: row.build_key === null ? null : buildKey(row.build_key),
     launch: parseOptionalJson(row.launch_json, 'releases.launch_json', isLaunch),
     isKept: row.kept === 1,
@@ -87,6 +88,8 @@ export async function insertRelease(tx: Tx, release: NewRelease): Promise<void> 
       replicas: release.replicas,
       digest: null,
       file_name: null,
+      source_commit: null,
+      source_key: null,
       build_key: null,
       launch_json: null,
       kept: 0,
@@ -126,6 +129,9 @@ export async function listReleases(
 export interface ReleaseParts {
   readonly digest?: Digest;
   readonly fileName?: string;
+  readonly commit?: string;
+  /** Hash of all that its code was built from. */
+  readonly sourceKey?: string;
   readonly build?: BuildKey;
   readonly launch?: Launch;
 }
@@ -134,6 +140,8 @@ export async function updateRelease(tx: Tx, id: ReleaseId, parts: ReleaseParts):
   const columns = given({
     digest: parts.digest,
     file_name: parts.fileName,
+    source_commit: parts.commit,
+    source_key: parts.sourceKey,
     build_key: parts.build,
     launch_json: parts.launch && JSON.stringify(parts.launch),
   });

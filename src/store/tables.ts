@@ -208,6 +208,10 @@ export interface Tables {
     build_key: string | null;
     /** domain Launch */
     launch_json: string | null;
+    /** The commit that its code was at; null where it was not built from code. */
+    source_commit: string | null;
+    /** Hash of all that its code was built from; the same builds the same. */
+    source_key: string | null;
     /** 1 as long as it is a rollback target or serves; 0 once dropped from the newest 20. */
     kept: number;
     create_time: number;
@@ -282,6 +286,14 @@ export interface Tables {
     messages: string;
     owner: string;
     create_time: number;
+    update_time: number;
+  };
+  /** What a job's builds printed; it goes with its job. */
+  job_logs: {
+    job_id: string;
+    project_id: string;
+    content: string;
+    last_lines: string;
     update_time: number;
   };
   /** A file kept by digest in the data directory. */

@@ -1,3 +1,6 @@
+import { assertGit } from '../builds/git.ts';
+import { fetchAddress } from '../domain/package-address.ts';
+import { isCode } from '../domain/release.ts';
 import type { Task } from '../jobs/kind.ts';
 import { loadInstance, loadRelease, loadRollout, loadRuntime } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
@@ -20,7 +23,15 @@ export const checkTarget: Task<Parts> = {
       if (problem) throw problem;
       return;
     }
-    await parts.locator.find(await loadRuntime(parts, instance), fileNameIn(release.content.source.url));
+    const { source } = release.content;
+    if (isCode(source)) {
+      await assertGit();
+      await parts.builds.assertFree(parts.sources.settings.limits.freeBytes);
+    }
+    await parts.locator.find(
+      await loadRuntime(parts, instance),
+      isCode(source) ? undefined : fileNameIn(fetchAddress(source)),
+    );
   },
 };
 

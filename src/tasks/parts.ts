@@ -2,6 +2,8 @@ import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { FetchAllow } from '../connections/fetch-allow.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import type { PassedOn } from '../builds/passed-on.ts';
+import type { SourceBuilds } from '../builds/source-builds.ts';
+import type { Key } from '../domain/envelope.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import type { Locator } from '../runtimes/locate.ts';
@@ -25,6 +27,10 @@ export interface Parts {
   readonly routes: RoutePublisher;
   readonly artifacts: ArtifactStore;
   readonly builds: BuildStore;
+  /** Builds from code. */
+  readonly sources: SourceBuilds;
+  /** Opens what is sealed. */
+  readonly key: Key;
   readonly fetchAllow: FetchAllow;
   readonly locator: Locator;
   /** Numeric user of build steps, where the platform runs as root. */

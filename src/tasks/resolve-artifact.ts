@@ -1,22 +1,27 @@
 import { fetchArtifact } from '../artifacts/fetch.ts';
 import { Problem } from '../domain/errors.ts';
-import { packageAddress } from '../domain/package-address.ts';
+import { fetchAddress, packageAddress } from '../domain/package-address.ts';
+import { isCode } from '../domain/release.ts';
 import type { Task } from '../jobs/kind.ts';
 import { recordArtifact } from '../store/artifacts.ts';
 import { findPackage } from '../store/packages.ts';
 import { updateRelease } from '../store/releases.ts';
+import { buildSource } from './build-source.ts';
 import { loadInstance, loadRelease } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
 
 /** Turns the address of a package into the digest of bytes that are kept here. */
 export const resolveArtifact: Task<Parts> = {
   name: 'resolve-artifact',
-  async run({ plan, parts, stop, write, progress }) {
+  async run(context) {
+    const { plan, parts, stop, write, progress } = context;
     if (!plan.next) return;
     const instance = await loadInstance(parts, plan.instance);
     const release = await loadRelease(parts, instance, plan.next.rollout);
     if (release.digest) return;
-    const { url } = release.content.source;
+    const { source } = release.content;
+    if (isCode(source)) return buildSource(context, instance, release, source);
+    const url = fetchAddress(source);
     const own = packageAddress(url, instance.project);
     if (own) {
       const found = await findPackage(parts.store.read, instance.project, own);
@@ -29,7 +34,8 @@ export const resolveArtifact: Task<Parts> = {
       await write((tx) => updateRelease(tx, release.id, { digest: found.digest, fileName: own.file }));
       return;
     }
-    progress(`fetching ${url}`);
+    // Without its query, which may hold a signature.
+    progress(`fetching ${url.replace(/\?.*$/s, '')}`);
     const fetched = await fetchArtifact(url, {
       store: parts.artifacts,
       allow: parts.fetchAllow,

@@ -83,14 +83,12 @@ test('the overviews stand before a component of that name and carry instances', 
   assert.deepEqual(overviews.at('components', 0, 'instances'), []);
 });
 
-test('what cannot be built or run yet is refused in a sentence', async (t) => {
+test('what cannot be run or read is refused in a sentence', async (t) => {
   const stage = await openStage(t);
   const at = await componentsOf(stage);
+  const code = (spec: object) => ({ source: { kind: 'code', spec } });
+  const repo_url = 'https://git.example.org/shop/cart.git';
   const rows = [
-    {
-      row: { source: { kind: 'code', spec: { repo_type: 'GitHub', repo_url: 'u', repo_auth: 'a' } } },
-      says: /"code"/,
-    },
     {
       row: { source: { kind: 'artifact', spec: { ...source.spec, type: 'image' } } },
       says: /container driver/,
@@ -99,15 +97,90 @@ test('what cannot be built or run yet is refused in a sentence', async (t) => {
       row: { source: { kind: 'artifact', spec: { ...source.spec, url: '' } } },
       says: /source\.spec\.url.*missing/,
     },
-    { row: { build: { parameters: { build_cmd: 'make' } } }, says: /"build" does nothing yet/ },
+    { row: code({ repo_type: 'GitHub' }), says: /source\.spec\.repo_url" is missing.*needs repo_url/ },
+    {
+      row: code({ repo_url: 'git@example.org:shop/cart.git' }),
+      says: /expected the http:\/\/ or https:\/\//,
+    },
+    { row: code({ repo_url: 'file:///etc' }), says: /is no such address/ },
+    { row: code({ repo_url: 'https://ann:secret@git.example.org/a.git' }), says: /user name or password/ },
+    { row: code({ repo_url: 'https://git.example.org/a.git?token=1' }), says: /query/ },
+    { row: code({ repo_url, repo_ref: '--upload-pack=touch' }), says: /repo_ref.*takes for no name/ },
+    { row: code({ repo_url, repo_ref: 'a..b' }), says: /takes for no name/ },
+    { row: code({ repo_url, repo_auth: 'nobody' }), says: /"nobody".*does not exist in this project/ },
+    { row: { build: { parameters: { build_cmd: 7 } } }, says: /build_cmd/ },
   ];
   for (const { row, says } of rows) {
     const answer = await stage.post(at, { ...body, ...row });
-    assert.equal(answer.problem, '400 SVCSTG.00100400');
+    assert.equal(answer.problem, '400 SVCSTG.00100400', JSON.stringify(row));
     assert.match(answer.text('error_msg'), says);
+    assert.ok(!answer.text('error_msg').includes('secret'));
   }
-  assert.equal((await stage.post(at, { ...body, build: { parameters: {} } })).status, 200);
+  assert.equal((await stage.post(at, { ...body, build: { parameters: {} } })).at('build'), null);
   assert.equal((await stage.get(at)).at('count'), 1);
+});
+
+test('code and its build are answered as they were sent, the misspelt cluster name in both spellings', async (t) => {
+  const stage = await openStage(t);
+  const at = await componentsOf(stage);
+  const spec = {
+    repo_type: 'gitlab',
+    repo_url: 'https://git.example.org/shop/cart.git',
+    repo_ref: 'feature/cart',
+    repo_namespace: 'shop',
+  };
+  const parameters = {
+    build_cmd: 'make && make install',
+    dockerfile_path: './docker',
+    artifact_namespace: 'shop',
+    cluster_id: 'c-1',
+    node_label_selector: { build: 'yes' },
+    use_public_cluster: false,
+  };
+  const created = await stage.post(at, {
+    ...body,
+    source: { kind: 'code', spec: { ...spec, properties: {}, repo_auth: '' } },
+    build: { parameters: { ...parameters, clsuter_name: 'k1' } },
+  });
+  assert.deepEqual(created.at('source'), { kind: 'code', spec });
+  const build = created.text('build', 'id');
+  assert.deepEqual(created.at('build'), {
+    id: build,
+    parameters: { ...parameters, cluster_name: 'k1', clsuter_name: 'k1' },
+  });
+  const id = created.text('id');
+  // Empty objects change nothing; what is given replaces the old as a whole.
+  const same = await stage.put(`${at}/${id}`, { build: { parameters: {} }, description: '' });
+  assert.deepEqual(same.at('build'), created.at('build'));
+  assert.equal(same.at('description'), '');
+  const next = await stage.put(`${at}/${id}`, {
+    build: { parameters: { build_cmd: 'make' } },
+    category: 'Webapp',
+    sub_category: 'Web',
+  });
+  assert.deepEqual(next.at('build'), { id: build, parameters: { build_cmd: 'make' } });
+  assert.deepEqual(next.at('source'), created.at('source'));
+  assert.equal(next.at('category'), 'Common');
+  assert.equal(next.at('sub_category'), null);
+});
+
+test('categories are the three of the contract, a sub-category is any text', async (t) => {
+  const stage = await openStage(t);
+  const at = await componentsOf(stage);
+  const categories = ['Webapp', 'MicroService', 'Common'];
+  for (const [index, category] of categories.entries()) {
+    const created = await stage.post(at, {
+      ...body,
+      name: `c-${index}`,
+      category,
+      sub_category: 'Java Classis',
+    });
+    assert.equal(created.at('category'), category);
+    assert.equal(created.at('sub_category'), 'Java Classis');
+  }
+  const refused = await stage.post(at, { ...body, category: 'webapps' });
+  assert.equal(refused.problem, '400 SVCSTG.00100400');
+  assert.match(refused.text('error_msg'), /Webapp, MicroService, Common/);
 });
 
 test('an unknown runtime is refused by its own code, naming those there are', async (t) => {

@@ -151,7 +151,10 @@ for (const { name, create } of databases()) {
       for (const id of ['shop', 'bank']) await insertApplication(tx, anApplication(id));
     });
     await store.write((tx) =>
-      insertComponent(tx, aComponent('web', { source, subCategory: 'Web', build: { parameters: {} } })),
+      insertComponent(
+        tx,
+        aComponent('web', { source, subCategory: 'Web', build: { id: 'b-1', parameters: {} } }),
+      ),
     );
     const find = (application: string) =>
       findComponent(store.read, aProject, applicationId(application), componentId('web'));

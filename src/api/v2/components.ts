@@ -6,7 +6,7 @@ import { listComponents } from '../../store/components.ts';
 import { listInstancesOfComponents } from '../../store/instance-lists.ts';
 import type { Parts } from '../parts.ts';
 import { callerOf } from '../session.ts';
-import { componentViewWire, componentWire, readSource, refuseBuild } from './components-wire.ts';
+import { componentViewWire, componentWire, readBuild, readSource } from './components-wire.ts';
 import { loadShown } from './instances-shown.ts';
 import { instanceOverviewWire } from './instances-wire.ts';
 import { readPaging } from './paging.ts';
@@ -49,7 +49,7 @@ export const componentRoutes =
       },
       async (request) => {
         const { name, runtime, category, sub_category, description, source, build } = request.body;
-        refuseBuild(build);
+        const readable = readBuild(build);
         const component = {
           name,
           runtime,
@@ -57,6 +57,7 @@ export const componentRoutes =
           ...(sub_category !== undefined && { subCategory: sub_category }),
           ...(description !== undefined && { description }),
           ...(source && { source: readSource(source) }),
+          ...(readable && { build: readable }),
         };
         const known = (await knownRuntimes()).map(({ typeName }) => typeName);
         const application = applicationId(request.params.application_id);
@@ -154,11 +155,12 @@ export const componentRoutes =
       },
       async (request) => {
         const { name, description, source, build } = request.body;
-        refuseBuild(build);
+        const readable = readBuild(build);
         const changes = {
           ...(name !== undefined && { name }),
           ...(description !== undefined && { description }),
           ...(source && { source: readSource(source) }),
+          ...(readable && { build: readable }),
         };
         return componentWire(
           await changeComponent(services, callerOf(request), scopeIn(request.params), changes),

@@ -139,7 +139,11 @@ export function snapshotWire(release: StoredRelease): SnapshotWire {
     throw new Problem('unavailable', 'The snapshot is being made; repeat the request.');
   return {
     version: release.content.label,
-    description: JSON.stringify({ action: `New Version: ${release.content.label}`, release: release.number }),
+    description: JSON.stringify({
+      action: `New Version: ${release.content.label}`,
+      release: release.number,
+      ...(release.commit !== undefined && { commit: release.commit }),
+    }),
     instance_id: release.instance,
     create_time: release.servedTime ?? release.createTime,
   };

@@ -42,7 +42,13 @@ export const jobWire = (job: StoredJob): JobWire => ({
 });
 
 /** `count` is of all tasks of the job: the last one speaks for the job, whatever page it is on. */
-export function taskWire(task: StoredTask, job: StoredJob, count: number): TaskWire {
+export function taskWire(
+  task: StoredTask,
+  job: StoredJob,
+  count: number,
+  /** The end of what its build printed, where it built something. */
+  printed?: readonly string[],
+): TaskWire {
   const speaksForJob = task.position === count - 1;
   return {
     TASK_ID: task.id,
@@ -50,12 +56,16 @@ export function taskWire(task: StoredTask, job: StoredJob, count: number): TaskW
     TASK_INDEX: task.position + 1,
     TASK_NAME: task.name.replaceAll('-', '_').toUpperCase(),
     TASK_STATUS: speaksForJob ? jobStatus(job) : taskStates[task.state],
-    MESSAGES: messagesOf(task, job, speaksForJob),
+    MESSAGES:
+      printed && isBuilt(task) ? JSON.stringify({ log: printed }) : messagesOf(task, job, speaksForJob),
     CREATED_AT: new Date(task.createTime).toISOString(),
     LAST_HEALTH_CHECK: new Date(task.updateTime).toISOString(),
     OWNER_ID: task.owner,
   };
 }
+
+/** The task that builds code, once that worked; a failure tells the same lines itself. */
+const isBuilt = ({ name, state }: StoredTask) => name === 'resolve-artifact' && state === 'succeeded';
 
 /** Progress is of interest until it is made: afterwards its last word ("0 of 1 ready") would mislead. */
 function messagesOf({ messages, state }: StoredTask, job: StoredJob, speaksForJob: boolean): string {

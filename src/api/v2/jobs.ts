@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { Problem } from '../../domain/errors.ts';
 import { jobId } from '../../domain/ids.ts';
+import { findJobLog, findLastLines } from '../../store/job-logs.ts';
 import { countTasks, findJob, listTasks } from '../../store/jobs.ts';
 import type { Parts } from '../parts.ts';
 import { callerOf } from '../session.ts';
@@ -20,6 +21,12 @@ const TasksQuery = Type.Object({
   offset: Type.Optional(Type.String({ description: 'tasks to skip, 0 by default' })),
   desc: Type.Optional(Type.String({ description: 'true: the last task first' })),
 });
+
+const jobUnknown = (id: string) =>
+  new Problem(
+    'jobUnknown',
+    `Job ${id} does not exist in this project; jobs are kept for a while after they end.`,
+  );
 
 export const jobRoutes =
   ({ services }: Parts): FastifyPluginAsyncTypebox =>
@@ -51,10 +58,7 @@ export const jobRoutes =
           job.project !== callerOf(request).project ||
           (instance !== '' && job.instance !== instance)
         ) {
-          throw new Problem(
-            'jobUnknown',
-            `Job ${request.params.job_id} does not exist in this project; jobs are kept for a while after they end.`,
-          );
+          throw jobUnknown(request.params.job_id);
         }
         const limit = wholeNumber(textOf(request.query, 'limit') ?? '') ?? DEFAULT_TASKS;
         const page = {
@@ -64,11 +68,38 @@ export const jobRoutes =
         };
         const count = await countTasks(read, job.id);
         const tasks = await listTasks(read, job.id, page);
+        const printed = await findLastLines(read, job.id);
         return {
           task_count: count,
           job: jobWire(job),
-          tasks: tasks.map((task) => taskWire(task, job, count)),
+          tasks: tasks.map((task) => taskWire(task, job, count, printed)),
         };
+      },
+    );
+
+    app.get(
+      '/jobs/:job_id/log',
+      {
+        schema: {
+          operationId: 'ShowJobLog',
+          summary: 'What the build of the job printed, as text; an addition to the contract',
+          tags,
+          params: params({ job_id: Id }),
+          response: { 200: Type.String({ description: 'text of at most 1 MiB' }), ...errors },
+        },
+      },
+      async (request, reply) => {
+        const id = jobId(request.params.job_id);
+        const { read } = services.store;
+        const log = await findJobLog(read, id);
+        if (log?.project === callerOf(request).project)
+          return reply.type('text/plain; charset=utf-8').send(log.content);
+        const job = await findJob(read, id);
+        if (job?.project !== callerOf(request).project) throw jobUnknown(id);
+        throw new Problem(
+          'jobUnknown',
+          `Job ${id} has no log: it builds nothing from code, or has not come to the end of a build yet.`,
+        );
       },
     );
   };

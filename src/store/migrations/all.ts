@@ -2,7 +2,8 @@ import type { Migration } from './migration.ts';
 import { firstTables } from './0001-first-tables.ts';
 import { access } from './0002-access.ts';
 import { git } from './0003-git.ts';
+import { builds } from './0004-builds.ts';
 import { lists } from './0006-lists.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
-export const migrations: readonly Migration[] = [firstTables, access, git, lists];
+export const migrations: readonly Migration[] = [firstTables, access, git, builds, lists];

@@ -5,28 +5,55 @@ import { Description, Id, Name, nullable, OptionalText, Time } from './shared.ts
 const text = (most: number) =>
   Type.String({ maxLength: most, description: `text of at most ${most} characters` });
 
-/** The members of `spec` depend on `kind`; component-wire.ts holds them to it. Unknown ones are kept out. */
+/** The members of `spec` depend on `kind`; components-wire.ts holds them to it. Unknown ones are kept out. */
 export const SourceInput = Type.Object(
   {
     kind: Type.Enum(['code', 'artifact']),
     spec: Type.Object(
       {
-        storage: Type.Optional(Type.Enum(['swr', 'obs', 'devcloud'])),
+        storage: Type.Optional(Type.Enum(['swr', 'obs', 'devcloud', 'http', 'https'])),
         type: Type.Optional(Type.Enum(['package', 'image'])),
         url: Type.Optional(text(2048)),
         auth: Type.Optional(Type.Enum(['iam', 'none'])),
         version: Type.Optional(text(128)),
         properties: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'an object' })),
         webUrl: Type.Optional(text(2048)),
+        repo_type: Type.Optional(text(64)),
+        repo_url: Type.Optional(text(2048)),
+        repo_ref: Type.Optional(text(250)),
+        repo_auth: Type.Optional(text(64)),
+        repo_namespace: Type.Optional(text(256)),
       },
-      { description: 'an object {storage, type, url, auth}' },
+      {
+        description:
+          'an object: {storage, type, url, auth} for an artifact, {repo_type, repo_url, repo_ref, repo_auth} for code',
+      },
     ),
   },
   { title: 'SourceInput', description: 'an object {kind, spec}' },
 );
 
 export const BuildInput = Type.Object(
-  { parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'an object' })) },
+  {
+    parameters: Type.Optional(
+      Type.Object(
+        {
+          build_cmd: Type.Optional(text(8192)),
+          dockerfile_path: Type.Optional(text(1024)),
+          artifact_namespace: Type.Optional(text(256)),
+          cluster_id: Type.Optional(text(256)),
+          cluster_name: Type.Optional(text(256)),
+          clsuter_name: Type.Optional(text(256)),
+          cluster_type: Type.Optional(text(256)),
+          node_label_selector: Type.Optional(
+            Type.Record(Type.String(), text(256), { description: 'an object of labels', maxProperties: 100 }),
+          ),
+          use_public_cluster: Type.Optional(Type.Boolean()),
+        },
+        { description: 'an object such as {build_cmd}' },
+      ),
+    ),
+  },
   { title: 'BuildInput', description: 'an object {parameters}' },
 );
 

@@ -32,7 +32,7 @@ const FlavorId = Type.String({
 
 const Artifact = Type.Object(
   {
-    storage: Type.Enum(['swr', 'obs', 'devcloud']),
+    storage: Type.Enum(['swr', 'obs', 'devcloud', 'http', 'https']),
     type: Type.Enum(['package', 'image']),
     url: Type.String({
       minLength: 1,
