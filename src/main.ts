@@ -20,6 +20,7 @@ import { createEngine } from './jobs/engine.ts';
 import { randomJobIds } from './jobs/open-job.ts';
 import { runtimes } from './runtimes/all.ts';
 import { createLocator, type Locator } from './runtimes/locate.ts';
+import { keepNode } from './runtimes/own-node.ts';
 import type { Settings } from './settings.ts';
 import { openStore } from './store/open.ts';
 import type { Parts } from './tasks/parts.ts';
@@ -62,7 +63,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     now: Date.now(),
     newId: randomUUID,
   });
-  const node = process.execPath;
+  const node = keepNode(data.path);
   const driver = await openProcessDriver({
     dataDir: data.path,
     keyFile: data.keyFile,
@@ -199,7 +200,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
 /** Ends supervisor, applications and ingress of a data directory whose platform does not run. */
 export async function stopLeftRunning(settings: Settings, log: Logger = openLog(settings)): Promise<void> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
-  const node = process.execPath;
+  const node = keepNode(data.path);
   const driver = await openProcessDriver({
     dataDir: data.path,
     keyFile: data.keyFile,

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { InFlight } from '../domain/routes.ts';
-import { onLines, PROTOCOL, writeLine } from './proxy/protocol.ts';
+import { OLDEST_PROTOCOL, onLines, PROTOCOL, writeLine } from './proxy/protocol.ts';
 import type { Request, Status } from './proxy/protocol.ts';
 import { readInteger, readRecord, readText } from './proxy/shapes.ts';
 
@@ -19,6 +19,8 @@ export class ControlClient {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  /** Until the proxy has told its own, which may be that of a version before, the oldest is spoken. */
+  #protocol = OLDEST_PROTOCOL;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -100,7 +102,7 @@ export class ControlClient {
           reject(error);
         },
       });
-      writeLine(this.#socket, { v: PROTOCOL, id, ...request });
+      writeLine(this.#socket, { v: this.#protocol, id, ...request });
     });
   }
 
@@ -112,6 +114,7 @@ export class ControlClient {
       this.#socket.destroy();
       return;
     }
+    if (typeof reply['v'] === 'number') this.#protocol = Math.min(reply['v'], PROTOCOL);
     const waiting = typeof reply['id'] === 'number' ? this.#waiting.get(reply['id']) : undefined;
     if (typeof reply['error'] === 'string') waiting?.reject(new Error(reply['error']));
     else waiting?.resolve(reply['result']);

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
 import { nodeProject } from './from-source.ts';
+import { ownNodePath } from './own-node.ts';
 import {
   firstFile,
   holds,
@@ -20,7 +21,7 @@ const node: Executable = {
   settings: ['OPENSTAGE_NODE'],
   commands: ['node', 'nodejs'],
   // The Node that the platform itself runs on is there for certain.
-  places: () => [process.execPath],
+  places: (dataDir) => [ownNodePath(dataDir), process.execPath],
   async probe(path) {
     const version = /^v(\d+\.\d+\.\d+)/.exec((await ask(path, '--version')) ?? '')?.[1];
     return version !== undefined && isAtLeast(version, '8')

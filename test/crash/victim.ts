@@ -3,17 +3,23 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { findPlatform, Client, type RunningPlatform } from '../../src/cli/running-platform.ts';
 
+/** A copy of the project, and the Node that runs it. */
+interface Checkout {
+  readonly root: string;
+  readonly node: string;
+}
+
 /** A platform that is killed and started again on one data directory; its clients ask until they are answered. */
 export class Victim {
   readonly dataDir: string;
-  readonly #args: string[];
+  readonly #checkout: Checkout;
   #child: ChildProcess | undefined;
   #platform: RunningPlatform | undefined;
   #client: Client | undefined;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, checkout: Checkout = { root: '.', node: process.execPath }) {
     this.dataDir = dataDir;
-    this.#args = ['bin/openstage.mjs', 'serve', '--data-dir', dataDir];
+    this.#checkout = checkout;
   }
 
   get platform(): RunningPlatform {
@@ -22,18 +28,21 @@ export class Victim {
   }
 
   /** Ports are taken once and kept, so that clients find it again. */
-  async start(): Promise<void> {
-    const ports = this.#platform
+  async start(before: RunningPlatform | undefined = this.#platform): Promise<void> {
+    const ports = before
       ? [
           '--http-port',
-          portOf(this.#platform.httpUrl),
+          portOf(before.httpUrl),
           '--https-port',
-          portOf(`https://${this.#platform.httpsHost}`),
+          portOf(`https://${before.httpsHost}`),
           '--ingress-port',
-          portOf(this.#platform.ingressUrl),
+          portOf(before.ingressUrl),
         ]
       : ['--http-port', '0', '--https-port', '0', '--ingress-port', '0'];
-    const child = spawn(process.execPath, [...this.#args, ...ports], {
+    const { root, node } = this.#checkout;
+    const words = ['bin/openstage.mjs', 'serve', '--data-dir', this.dataDir, ...ports];
+    const child = spawn(node, words, {
+      cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#child = child;

@@ -46,6 +46,23 @@ test('the version before is spoken, an older or a later one is not', () => {
   assert.ok(!isSpoken(VERSION - 2));
 });
 
+test('a supervisor agrees with a platform of a version before or after on the lower one, and refuses an older one', async (t) => {
+  const host = new TestHost(t);
+  await host.driver();
+  const greet = async (version: number): Promise<string> => {
+    const socket = connect(socketPath(host.dataDir));
+    await once(socket, 'connect');
+    socket.write(`${JSON.stringify({ id: 1, call: { op: 'hello', version } })}\n`);
+    const [chunk] = await once(socket, 'data');
+    socket.destroy();
+    return String(chunk);
+  };
+  assert.match(await greet(VERSION), new RegExp(`"ok":\\{"version":${VERSION},`));
+  assert.match(await greet(VERSION + 1), new RegExp(`"ok":\\{"version":${VERSION},`));
+  assert.match(await greet(VERSION - 1), new RegExp(`"ok":\\{"version":${VERSION - 1},`));
+  if (VERSION >= 2) assert.match(await greet(VERSION - 2), /stop the supervisor/);
+});
+
 test('nonsense on the socket harms nobody else', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();

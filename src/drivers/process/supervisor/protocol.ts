@@ -11,6 +11,8 @@ import type { Is } from './shape.ts';
 export const VERSION = 2;
 /** A platform is upgraded while the supervisor of the version before still runs, and the other way round. */
 export const isSpoken = (version: number, own = VERSION): boolean => version === own || version === own - 1;
+/** What is spoken with a peer that greets with its own version: the lower one. A later peer decides whether it still can. */
+export const agreed = (greeting: number, own = VERSION): number => Math.min(greeting, own);
 
 /** One rollout holds at most a request body (1 MiB) of variables, sealed and in base64, and its launch. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;

@@ -6,7 +6,7 @@ import type { InstanceId } from '../../../domain/ids.ts';
 import { readLog } from './follow.ts';
 import type { Journal } from './journal.ts';
 import type { Call, Hello, Ports as PortsAnswer, Reply, Request } from './protocol.ts';
-import { isRequest, isSpoken, lineReader } from './protocol.ts';
+import { agreed, isRequest, isSpoken, lineReader } from './protocol.ts';
 import { expect } from './shape.ts';
 import type { Supervisor } from './supervisor.ts';
 import { reasonOf } from './reason.ts';
@@ -107,7 +107,7 @@ async function handle(call: Exclude<Call, { op: 'logs' | 'watch' }>, parts: Part
   const { supervisor } = parts;
   switch (call.op) {
     case 'hello': {
-      if (!isSpoken(call.version, parts.version)) {
+      if (!isSpoken(agreed(call.version, parts.version), parts.version)) {
         throw new Problem(
           'targetUnavailable',
           `The supervisor speaks version ${parts.version} of its protocol, the platform version ${call.version}; ` +
@@ -115,7 +115,7 @@ async function handle(call: Exclude<Call, { op: 'logs' | 'watch' }>, parts: Part
         );
       }
       // A platform that was put back to an earlier version knows only its own.
-      const hello: Hello = { version: Math.min(parts.version, call.version), pid: process.pid };
+      const hello: Hello = { version: agreed(call.version, parts.version), pid: process.pid };
       return hello;
     }
     case 'ensure':
