@@ -31,9 +31,27 @@ export async function planPlacement(
       `Environment ${environment.id} has no base resource; add one of type cce, cci, ecs or as to it.`,
     );
   }
-  const hosts = await planHosts(tx, first?.parameters?.['hosts']);
-  return { target: { type, id: resource.id }, platformType: platformType(type), ...(hosts && { hosts }) };
+  const isAlias = type === 'ecs' && resource.id === ANY_HOST;
+  const hosts = await planHosts(
+    tx,
+    environment,
+    first?.parameters?.['hosts'] ?? (await namedHost(tx, first)),
+  );
+  return {
+    target: { type, id: isAlias ? firstHost(environment) : resource.id },
+    platformType: platformType(type),
+    ...(hosts && { hosts }),
+  };
 }
+
+/** An `ecs` resource that is a host of ours is picked by naming it; any other one stands in on all. */
+async function namedHost(tx: Tx, first: ReferResource | undefined): Promise<string | undefined> {
+  if (first?.type.toLowerCase() !== 'ecs') return undefined;
+  return (await listHosts(tx)).find(({ id }) => id === first.id)?.id;
+}
+
+const firstHost = ({ baseResources }: Environment): string =>
+  baseResources.find(({ type }) => type === 'ecs')?.id ?? ANY_HOST;
 
 function assertIncluded(
   { id, type }: ReferResource,
@@ -52,18 +70,31 @@ function assertIncluded(
   );
 }
 
-/** Names of hosts as sent (a list, or text with commas), checked against those there are. */
-export async function planHosts(tx: Tx, sent: unknown): Promise<readonly HostId[] | undefined> {
+/** Names of hosts as sent (a list, or text with commas), held to those of the environment; undefined where none were sent. */
+export async function planHosts(
+  tx: Tx,
+  environment: Environment,
+  sent: unknown,
+): Promise<readonly HostId[] | undefined> {
   if (sent === undefined || sent === null) return undefined;
-  const names = Array.isArray(sent) ? sent.map(String) : String(sent).split(',');
-  const hosts = await listHosts(tx);
-  return names.map((name) => {
-    const host = hosts.find(({ id }) => id === name.trim());
-    if (!host)
-      throw new Problem(
-        'invalid',
-        `hosts names "${name}", which is no host here; expected one of ${hosts.map(({ id }) => id).join(', ')}.`,
-      );
-    return host.id;
+  const names = (Array.isArray(sent) ? sent.map(String) : String(sent).split(',')).map((name) => name.trim());
+  const hosts = await hostsOf(tx, environment);
+  if (names.includes(ANY_HOST)) return hosts;
+  const expected = `expected ${hosts.join(', ')}, or ${ANY_HOST} for all hosts of environment ${environment.id}`;
+  if (names.length === 0) throw new Problem('invalid', `hosts is empty; ${expected}.`);
+  const picked = names.map((name) => {
+    const host = hosts.find((id) => id === name);
+    if (!host) throw new Problem('invalid', `hosts names "${name}", which is no host there; ${expected}.`);
+    return host;
   });
+  return [...new Set(picked)];
+}
+
+/** What its `ecs` resources name; where none of them is a host of ours, the others stand in on all. */
+async function hostsOf(tx: Tx, { baseResources }: Environment): Promise<readonly HostId[]> {
+  const all = (await listHosts(tx)).map(({ id }) => id);
+  const own = all.filter((id) =>
+    baseResources.some((resource) => resource.type === 'ecs' && resource.id === id),
+  );
+  return own.length > 0 ? own : all;
 }
