@@ -15,6 +15,7 @@ import type { Parts } from '../tasks/parts.ts';
 import { provisionReplicas } from '../tasks/provision-replicas.ts';
 import { resolveArtifact } from '../tasks/resolve-artifact.ts';
 import { makeRoom } from '../tasks/make-room.ts';
+import { rollBatches } from '../tasks/roll-batches.ts';
 import { retireReplicas } from '../tasks/retire-replicas.ts';
 import { confirmHealthy, switchTraffic } from '../tasks/switch-traffic.ts';
 import { acceptJob, componentInScope, type InstanceScope } from './accept-job.ts';
@@ -35,6 +36,7 @@ export const changeInstanceKind: Kind<Parts> = {
     resolveArtifact,
     buildRelease,
     makeRoom,
+    rollBatches,
     provisionReplicas,
     awaitHealthy,
     confirmHealthy,

@@ -50,6 +50,7 @@ export function planRelease(
   const readiness = probes ? bare(probes.readiness) : current?.readiness;
   const liveness = probes ? bare(probes.liveness) : current?.liveness;
   const lifecycle = configuration?.lifecycle ? bareLifecycle(configuration.lifecycle) : current?.lifecycle;
+  const batches = configuration?.strategy ? configuration.strategy.batches : current?.batches;
   const contractPort = onePort(externalAccesses, configuration, current);
   return {
     label: request.label,
@@ -59,7 +60,8 @@ export function planRelease(
     env: configuration?.env ? sealAll(sealing, configuration.env, current?.env ?? []) : (current?.env ?? []),
     inheritedEnv: surroundings.inheritedEnv,
     configuration: { ...current?.configuration, ...configuration?.sent },
-    strategy: configuration?.strategy ?? current?.strategy ?? 'RollingUpdate',
+    strategy: configuration?.strategy?.upgrade ?? current?.strategy ?? 'RollingUpdate',
+    ...(batches && { batches }),
     ...(readiness && { readiness }),
     ...(liveness && { liveness }),
     ...(lifecycle && Object.keys(lifecycle).length > 0 && { lifecycle }),

@@ -7,6 +7,7 @@ import { checkTarget } from '../tasks/check-target.ts';
 import type { Parts } from '../tasks/parts.ts';
 import { provisionReplicas } from '../tasks/provision-replicas.ts';
 import { makeRoom } from '../tasks/make-room.ts';
+import { rollBatches } from '../tasks/roll-batches.ts';
 import { retireReplicas } from '../tasks/retire-replicas.ts';
 import { confirmHealthy, switchTraffic } from '../tasks/switch-traffic.ts';
 import { acceptJob, type InstanceScope } from './accept-job.ts';
@@ -20,6 +21,7 @@ export const rollBackInstanceKind: Kind<Parts> = {
   tasks: [
     checkTarget,
     makeRoom,
+    rollBatches,
     provisionReplicas,
     awaitHealthy,
     confirmHealthy,

@@ -19,6 +19,7 @@ export const settled: Pick<Kind<Parts>, 'succeeded' | 'failed'> = {
     const neverServed = row.servingRelease === undefined;
     await updateInstance(tx, instance, {
       activity: null,
+      rolling: null,
       ...(row.servingRelease !== undefined && { requestedRelease: row.servingRelease }),
       ...(neverServed && { health: { healthy: 0, observable: true, detail: problem.message } }),
     });

@@ -7,6 +7,7 @@ import { checkTarget } from '../tasks/check-target.ts';
 import type { Parts } from '../tasks/parts.ts';
 import { provisionReplicas } from '../tasks/provision-replicas.ts';
 import { resolveArtifact } from '../tasks/resolve-artifact.ts';
+import { rollBatches } from '../tasks/roll-batches.ts';
 import { retireReplicas } from '../tasks/retire-replicas.ts';
 import { confirmHealthy, switchTraffic } from '../tasks/switch-traffic.ts';
 import { acceptJob, type InstanceScope } from './accept-job.ts';
@@ -21,6 +22,7 @@ export const startInstanceKind: Kind<Parts> = {
     checkTarget,
     resolveArtifact,
     buildRelease,
+    rollBatches,
     provisionReplicas,
     awaitHealthy,
     confirmHealthy,

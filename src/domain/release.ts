@@ -1,3 +1,4 @@
+import type { Batches } from './batches.ts';
 import type { SealedVariable } from './envelope.ts';
 import type { BuildKey, Digest, InstanceId, ReleaseId } from './ids.ts';
 import type { Launch } from './launch.ts';
@@ -71,6 +72,8 @@ export interface ReleaseContent {
   /** The other members of `configuration`, as sent. */
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly strategy: Strategy;
+  /** Of a rolling update; absent: all new replicas are started beside the old ones. */
+  readonly batches?: Batches;
   readonly readiness?: Probe;
   readonly liveness?: Probe;
   readonly lifecycle?: Lifecycle;

@@ -1,3 +1,4 @@
+import type { Batches } from './batches.ts';
 import type { Entrypoint, Hook } from './lifecycle.ts';
 import type { Artifact, Probe, ReferResource, Strategy } from './release.ts';
 import type { EnvironmentId } from './ids.ts';
@@ -22,7 +23,7 @@ export interface LifecycleRequest {
 
 export interface ConfigurationRequest {
   readonly env?: readonly Variable[];
-  readonly strategy?: Strategy;
+  readonly strategy?: { readonly upgrade: Strategy; readonly batches?: Batches };
   readonly probes?: { readonly readiness?: ProbeRequest; readonly liveness?: ProbeRequest };
   readonly lifecycle?: LifecycleRequest;
   /** Every member besides `env`, as sent, to be echoed. */

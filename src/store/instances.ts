@@ -17,6 +17,7 @@ import {
   type ProjectId,
   type ReleaseId,
 } from '../domain/ids.ts';
+import type { Rolling } from '../domain/batches.ts';
 import { activities, type Activity, type Health, type Wanted } from '../domain/instance.ts';
 import type { DriverName, Resource } from '../domain/resource.ts';
 import { isListOf, isShape, optionalJson, parseJson, parseOptionalJson } from './json.ts';
@@ -54,6 +55,8 @@ export interface Instance {
   readonly uid?: number;
   readonly servingRollout?: number;
   readonly servingRelease?: ReleaseId;
+  /** An update in batches is on its way. */
+  readonly rolling?: Rolling;
   readonly requestedRelease: ReleaseId;
   readonly hasOwnArtifacts: boolean;
   readonly health: Health;
@@ -69,7 +72,7 @@ export interface Instance {
 /** A new instance; nothing serves and nothing was observed yet. */
 export type NewInstance = Omit<
   Instance,
-  'servingRollout' | 'servingRelease' | 'health' | 'notes' | 'deleteTime' | 'updateTime'
+  'servingRollout' | 'servingRelease' | 'rolling' | 'health' | 'notes' | 'deleteTime' | 'updateTime'
 >;
 
 /** Absent members stay as they are; null clears. */
@@ -82,6 +85,7 @@ export interface InstanceChanges {
   readonly uid?: number | null;
   readonly servingRollout?: number | null;
   readonly servingRelease?: ReleaseId | null;
+  readonly rolling?: Rolling | null;
   readonly requestedRelease?: ReleaseId;
   readonly hasOwnArtifacts?: boolean;
   readonly health?: Health;
@@ -118,6 +122,7 @@ export function toInstance(row: Selectable<Tables['instances']>): Instance {
     uid: row.uid,
     servingRollout: row.serving_rollout,
     servingRelease: row.serving_release_id === null ? null : releaseId(row.serving_release_id),
+    rolling: rollingOf(row),
     requestedRelease: releaseId(row.requested_release_id),
     hasOwnArtifacts: row.has_own_artifacts === 1,
     health: present({ healthy: row.healthy, observable: row.observable === 1, detail: row.health_detail }),
@@ -128,6 +133,11 @@ export function toInstance(row: Selectable<Tables['instances']>): Instance {
     updateTime: row.update_time,
     deleteTime: row.delete_time,
   });
+}
+
+function rollingOf(row: Selectable<Tables['instances']>): Rolling | null {
+  const { rolling_rollout: rollout, rolling_ready: ready, rolling_kept: kept } = row;
+  return rollout === null || ready === null || kept === null ? null : { rollout, ready, kept };
 }
 
 export async function insertInstance(tx: Tx, instance: NewInstance): Promise<void> {
@@ -150,6 +160,9 @@ export async function insertInstance(tx: Tx, instance: NewInstance): Promise<voi
     uid: instance.uid ?? null,
     serving_rollout: null,
     serving_release_id: null,
+    rolling_rollout: null,
+    rolling_ready: null,
+    rolling_kept: null,
     requested_release_id: instance.requestedRelease,
     next_rollout: 1,
     next_release_number: 1,
@@ -216,7 +229,7 @@ export async function lockInstance(
 }
 
 export async function updateInstance(tx: Tx, id: InstanceId, changes: InstanceChanges): Promise<void> {
-  const { health, hosts, notes, hasOwnArtifacts } = changes;
+  const { health, hosts, notes, hasOwnArtifacts, rolling } = changes;
   const columns: Updateable<Tables['instances']> = given({
     description: changes.description,
     wanted: changes.wanted,
@@ -226,6 +239,11 @@ export async function updateInstance(tx: Tx, id: InstanceId, changes: InstanceCh
     uid: changes.uid,
     serving_rollout: changes.servingRollout,
     serving_release_id: changes.servingRelease,
+    ...(rolling !== undefined && {
+      rolling_rollout: rolling?.rollout ?? null,
+      rolling_ready: rolling?.ready ?? null,
+      rolling_kept: rolling?.kept ?? null,
+    }),
     requested_release_id: changes.requestedRelease,
     has_own_artifacts: hasOwnArtifacts === undefined ? undefined : hasOwnArtifacts ? 1 : 0,
     healthy: health?.healthy,

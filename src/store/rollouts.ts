@@ -57,6 +57,7 @@ export async function insertRollout(
       project_id: rollout.project,
       create_time: rollout.createTime,
       retire_time: null,
+      env_json: null,
     })
     .execute();
   return number;

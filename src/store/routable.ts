@@ -8,7 +8,7 @@ export interface Routable {
   /** Its own and those that its serving release names and it claimed. */
   readonly hosts: readonly string[];
   readonly isStopped: boolean;
-  /** Ready ones of the serving rollout, within the count. */
+  /** Ready ones of the serving rollout, within the count; while an update in batches is on its way, of both rollouts. */
   readonly replicas: readonly RoutableReplica[];
 }
 
@@ -64,9 +64,20 @@ async function listReady(db: Db): Promise<readonly RoutableReplica[]> {
     .where('instances.delete_time', 'is', null)
     .where('instances.wanted', '=', 'running')
     .where('replicas.ready', '=', 1)
-    .whereRef('replicas.rollout', '=', 'instances.serving_rollout')
-    .whereRef('replicas.ordinal', '<', 'instances.replicas')
+    .where((eb) =>
+      eb.or([
+        eb.and([
+          eb('replicas.rollout', '=', eb.ref('instances.serving_rollout')),
+          eb('replicas.ordinal', '<', eb.fn.coalesce('instances.rolling_kept', 'instances.replicas')),
+        ]),
+        eb.and([
+          eb('replicas.rollout', '=', eb.ref('instances.rolling_rollout')),
+          eb('replicas.ordinal', '<', eb.ref('instances.rolling_ready')),
+        ]),
+      ]),
+    )
     .orderBy('replicas.instance_id')
+    .orderBy('replicas.rollout')
     .orderBy('replicas.ordinal')
     .execute();
   return rows.flatMap((row) =>

@@ -173,6 +173,10 @@ export interface Tables {
     uid: number | null;
     serving_rollout: number | null;
     serving_release_id: string | null;
+    /** domain Rolling: how far an update in batches is; null where none is on its way. */
+    rolling_rollout: number | null;
+    rolling_ready: number | null;
+    rolling_kept: number | null;
     /** The newest release that was asked for, shown until one serves. */
     requested_release_id: string;
     /** The label of the release that is shown, for the order of lists; it follows the two before. */
@@ -230,6 +234,8 @@ export interface Tables {
     create_time: number;
     /** Set once all its replicas are gone for good. */
     retire_time: number | null;
+    /** readonly SealedVariable[] of the resources that its release refers to; null: not resolved yet. */
+    env_json: string | null;
   };
   /** What was observed. Primary key: (instance_id, rollout, ordinal). */
   replicas: {

@@ -26,27 +26,29 @@ export const awaitHealthy: Task<Parts> = {
     const rollout =
       plan.next?.rollout ?? (instance.wanted === 'running' ? instance.servingRollout : undefined);
     if (rollout === undefined || plan.replicas === 0) return;
-    await untilReady(context, instance, rollout);
+    await untilReady(context, instance, rollout, plan.replicas);
   },
 };
 
-async function untilReady(
-  { plan, parts, stop, write, progress }: TaskContext<Parts>,
+/** Waits for the ordinals below the count. */
+export async function untilReady(
+  { parts, stop, write, progress }: TaskContext<Parts>,
   instance: Instance,
   rollout: number,
+  count: number,
 ): Promise<void> {
   const start = performance.now();
   for (;;) {
     const all = await observe(parts, instance);
-    const seen = all.filter((replica) => replica.rollout === rollout && replica.ordinal < plan.replicas);
+    const seen = all.filter((replica) => replica.rollout === rollout && replica.ordinal < count);
     const ready = seen.filter(({ readiness }) => readiness.ready);
-    if (ready.length >= plan.replicas) {
+    if (ready.length >= count) {
       await write((tx) => recordObserved(tx, instance, all, parts.now()));
       return;
     }
     const elapsedMs = performance.now() - start;
     const sick = seen.filter(({ readiness }) => !readiness.ready);
-    progress(`${ready.length} of ${plan.replicas} ready${sick[0] ? `; ${describeSick(sick[0])}` : ''}`);
+    progress(`${ready.length} of ${count} ready${sick[0] ? `; ${describeSick(sick[0])}` : ''}`);
     const hopeless = sick.find((replica) => isHopeless(replica, elapsedMs));
     if (hopeless) throw await neverHealthy(parts, instance, hopeless);
     if (elapsedMs > parts.limits.readinessTimeoutMs) {
@@ -54,7 +56,7 @@ async function untilReady(
         ? await neverHealthy(parts, instance, sick[0])
         : new Problem(
             'neverHealthy',
-            `Only ${seen.length} of ${plan.replicas} replicas were there after ${Math.round(elapsedMs / 1000)} s.`,
+            `Only ${seen.length} of ${count} replicas were there after ${Math.round(elapsedMs / 1000)} s.`,
           );
     }
     await pause(LOOKS.find(({ untilMs }) => elapsedMs < untilMs)?.everyMs ?? 250);

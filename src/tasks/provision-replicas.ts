@@ -10,6 +10,8 @@ export const provisionReplicas: Task<Parts> = {
   async run({ plan, parts, stop, progress }) {
     if (!plan.next) return;
     const instance = await loadInstance(parts, plan.instance);
+    // Rolled in batches, they are all there already.
+    if (instance.rolling?.rollout === plan.next.rollout) return;
     const rollout = await loadRollout(parts, instance, plan.next.rollout);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
@@ -22,7 +24,7 @@ export const provisionReplicas: Task<Parts> = {
     if (!next) return;
     const instance = await loadInstance(parts, plan.instance);
     // A switch that was committed but never acknowledged: what serves is not taken away.
-    if (instance.servingRollout === next.rollout) return;
+    if (instance.servingRollout === next.rollout || instance.rolling?.rollout === next.rollout) return;
     await parts.driver(instance.driver).retire(instance.id, next.rollout, 0, parts.limits.stopGraceMs);
     await write(async (tx) => {
       await deleteReplicas(tx, instance.id, next.rollout);

@@ -42,6 +42,7 @@ export const switchTraffic: Task<Parts> = {
       const serving = { wanted: 'running', servingRollout: next.rollout, replicas: plan.replicas } as const;
       await updateInstance(tx, instance.id, {
         ...serving,
+        rolling: null,
         ...(plan.hosts && { hosts: plan.hosts }),
         updateTime: now,
       });

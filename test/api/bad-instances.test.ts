@@ -120,6 +120,11 @@ test('instances: every field of a create is held to its form, and what does noth
       /strategy\.spec\.maxSurge" is "25%"; expected a whole number/,
     ),
     configured(
+      { strategy: { spec: { maxSurge: 0, maxUnavailable: 0 } } },
+      /are both 0; expected at least one above 0/,
+    ),
+    configured({ strategy: { upgrade: 'Recreate', spec: { maxSurge: 1 } } }, /with Recreate leave it out/),
+    configured(
       { scheduler: { affinity: { az: ['a'] } } },
       /"configuration\.scheduler" chooses zones.*leave it out/,
     ),

@@ -145,4 +145,21 @@ for (const { name, create } of databases()) {
     );
     for (const host of hosts) assert.equal(new Set(owners.map((one) => one.get(host))).size, 1);
   });
+
+  test(`${name}: while an update in batches is on its way, replicas of both rollouts are routed to, as far as it has come`, async (t) => {
+    const store = await (await create(t)).open();
+    const instance = await store.write((tx) => storeInstance(tx));
+    await serve(store, instance, 1);
+    const changes = { wanted: 'running', replicas: 3 } as const;
+    const both = [1, 2].flatMap((rollout) => [0, 1, 2].map((ordinal) => seen(instance.id, rollout, ordinal)));
+    await store.write(async (tx) => {
+      await updateInstance(tx, instance.id, { ...changes, rolling: { rollout: 2, ready: 1, kept: 2 } });
+      await upsertReplicas(tx, aProject, both, 1);
+    });
+    const routed = async () =>
+      (await listRoutable(store.read))[0]?.replicas.map(({ rollout, ordinal }) => `${rollout}/${ordinal}`);
+    assert.deepEqual(await routed(), ['1/0', '1/1', '2/0']);
+    await store.write((tx) => updateInstance(tx, instance.id, { rolling: null }));
+    assert.deepEqual(await routed(), ['1/0', '1/1', '1/2']);
+  });
 }

@@ -4,7 +4,7 @@ import type { ReleaseContent } from '../../domain/release.ts';
 import type { ConfigurationRequest, ProbeRequest } from '../../domain/request.ts';
 import { isEmpty, withoutEmpty } from './empty.ts';
 import { assertProgram, readLifecycle } from './lifecycle-wire.ts';
-import type { ConfigurationInputWire, ProbeInputWire } from './schemas/configuration.ts';
+import type { ConfigurationInputWire, ProbeInputWire, StrategyInputWire } from './schemas/configuration.ts';
 import type { InstanceWire } from './schemas/instance.ts';
 import { readVariables } from './variables-wire.ts';
 
@@ -41,7 +41,7 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
   };
   return {
     ...(env && { env: readVariables(env) }),
-    ...(strategy && { strategy: strategy.upgrade ?? 'RollingUpdate' }),
+    ...(strategy && { strategy: readStrategy(strategy) }),
     ...(probes && {
       probes: {
         ...optional('readiness', probes.readinessProbe, 'readinessProbe'),
@@ -64,6 +64,28 @@ function upperSchemes(probes: ProbesWire): ProbesWire {
   const livenessProbe = upper(probes.livenessProbe);
   const readinessProbe = upper(probes.readinessProbe);
   return { ...probes, ...(livenessProbe && { livenessProbe }), ...(readinessProbe && { readinessProbe }) };
+}
+
+/** Without a bound on the surge all new replicas are started beside the old ones, and none is ever missing. */
+function readStrategy({
+  upgrade = 'RollingUpdate',
+  spec,
+}: StrategyInputWire): NonNullable<ConfigurationRequest['strategy']> {
+  const { maxSurge, maxUnavailable = 0 } = spec ?? {};
+  if (upgrade === 'Recreate' && !isEmpty(spec)) {
+    throw new Problem(
+      'invalid',
+      'Field "configuration.strategy.spec" says how a RollingUpdate goes; with Recreate leave it out.',
+    );
+  }
+  if (maxSurge === 0 && maxUnavailable === 0) {
+    throw new Problem(
+      'invalid',
+      'Fields "configuration.strategy.spec.maxSurge" and "maxUnavailable" are both 0; expected at least one above 0, ' +
+        'since otherwise no replica could be replaced.',
+    );
+  }
+  return { upgrade, ...(maxSurge !== undefined && { batches: { maxSurge, maxUnavailable } }) };
 }
 
 function optional<Name extends 'readiness' | 'liveness'>(

@@ -3,7 +3,8 @@ import { firstTables } from './0001-first-tables.ts';
 import { access } from './0002-access.ts';
 import { git } from './0003-git.ts';
 import { builds } from './0004-builds.ts';
+import { configuration } from './0005-configuration.ts';
 import { lists } from './0006-lists.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
-export const migrations: readonly Migration[] = [firstTables, access, git, builds, lists];
+export const migrations: readonly Migration[] = [firstTables, access, git, builds, configuration, lists];

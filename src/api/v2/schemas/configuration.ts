@@ -152,3 +152,4 @@ export type ConfigurationInputWire = Static<typeof ConfigurationInput>;
 export type ProbeInputWire = Static<typeof ProbeInput>;
 export type HookInputWire = Static<typeof HookInput>;
 export type LifecycleInputWire = Static<typeof LifecycleInput>;
+export type StrategyInputWire = Static<typeof StrategyInput>;
