@@ -1,4 +1,3 @@
-import { seal } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { applicationId, type ApplicationId, type EnvironmentId, type JobId } from '../domain/ids.ts';
 import type { Variable } from '../domain/request.ts';
@@ -8,10 +7,12 @@ import {
   deleteApplicationConfiguration,
   findApplication,
   insertApplication,
+  listApplicationConfigurations,
   lockApplication,
   updateApplication,
   upsertApplicationConfiguration,
   type Application,
+  type ApplicationConfiguration,
 } from '../store/applications.ts';
 import { countLiveComponents } from '../store/components.ts';
 import { findEnvironment } from '../store/environments.ts';
@@ -20,6 +21,7 @@ import { insertSettledJob } from '../store/jobs.ts';
 import type { Db, Tx } from '../store/open.ts';
 import { unique } from '../store/tables.ts';
 import type { Caller, Services } from './caller.ts';
+import { sealVariables } from './seal-variables.ts';
 
 export interface ApplicationRequest {
   readonly name: string;
@@ -131,8 +133,8 @@ export async function setApplicationConfiguration(
   id: ApplicationId,
   environment: EnvironmentId,
   variables: readonly Variable[],
-): Promise<void> {
-  await services.store.write(async (tx) => {
+): Promise<ApplicationConfiguration> {
+  return services.store.write(async (tx) => {
     await locked(tx, caller, id);
     if (!(await findEnvironment(tx, caller.project, environment))) {
       throw new Problem(
@@ -140,11 +142,11 @@ export async function setApplicationConfiguration(
         `environment_id ${environment} does not exist in this project; list the environments to see those that do.`,
       );
     }
-    const env = variables.map(({ name, value }) => ({
-      name,
-      value: seal(services.key, value, services.newNonce()),
-    }));
-    await upsertApplicationConfiguration(tx, { application: id, environment, project: caller.project, env });
+    const [stored] = await listApplicationConfigurations(tx, id, environment);
+    const env = sealVariables(services, variables, stored?.env ?? []);
+    const configuration = { application: id, environment, project: caller.project, env };
+    await upsertApplicationConfiguration(tx, configuration);
+    return configuration;
   });
 }
 

@@ -9,6 +9,8 @@ export interface Caller {
   readonly project: ProjectId;
   readonly user: UserId;
   readonly userName: string;
+  /** Whether the values of variables are shown; else they are masked. */
+  readonly mayReadValues: boolean;
   readonly requestId: string;
   /** Hash of caller, method, path and parsed body: the same request while its job is open gets the same ids. */
   readonly requestHash: string;

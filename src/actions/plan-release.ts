@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { seal, unseal, type SealedVariable } from '../domain/envelope.ts';
+import { unseal, type SealedVariable } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { Hook, Lifecycle } from '../domain/lifecycle.ts';
@@ -11,17 +11,16 @@ import {
   type ReleaseContent,
   type Source,
 } from '../domain/release.ts';
-import {
-  MASKED,
-  type AccessRequest,
-  type ChangeRequest,
-  type ConfigurationRequest,
-  type HookRequest,
-  type LifecycleRequest,
-  type ProbeRequest,
-  type Variable,
+import type {
+  AccessRequest,
+  ChangeRequest,
+  ConfigurationRequest,
+  HookRequest,
+  LifecycleRequest,
+  ProbeRequest,
 } from '../domain/request.ts';
 import type { Services } from './caller.ts';
+import { sealVariables } from './seal-variables.ts';
 
 type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now'>;
 
@@ -57,7 +56,9 @@ export function planRelease(
     flavorId,
     ...(artifacts && { artifacts }),
     source: sourceOf(artifacts, surroundings.componentSource),
-    env: configuration?.env ? sealAll(sealing, configuration.env, current?.env ?? []) : (current?.env ?? []),
+    env: configuration?.env
+      ? sealVariables(sealing, configuration.env, current?.env ?? [])
+      : (current?.env ?? []),
     inheritedEnv: surroundings.inheritedEnv,
     configuration: { ...current?.configuration, ...configuration?.sent },
     strategy: configuration?.strategy?.upgrade ?? current?.strategy ?? 'RollingUpdate',
@@ -116,17 +117,6 @@ function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Sourc
   }
   fetchAddress(source);
   return source;
-}
-
-function sealAll(
-  sealing: Sealing,
-  variables: readonly Variable[],
-  stored: readonly SealedVariable[],
-): SealedVariable[] {
-  return variables.map(({ name, value }) => {
-    const kept = value === MASKED ? stored.find((variable) => variable.name === name) : undefined;
-    return kept ?? { name, value: seal(sealing.key, value, sealing.newNonce()) };
-  });
 }
 
 function planAccess(

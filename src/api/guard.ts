@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/errors.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { HomeOfProjects } from '../iam/home-of-projects.ts';
@@ -12,6 +12,12 @@ import { admission, tokenOf } from './session.ts';
 
 /** Of an upload whose body is hashed before it may be used; larger ones go unsigned, or with a token. */
 const MAX_SIGNED_UPLOAD_BYTES = 12 * 1024 ** 2;
+
+export interface GuardedRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly permission: FastifyContextConfig['permission'];
+}
 
 /**
  * Nobody passes without a token or a signature, but to routes that say they are public. A signature is checked in two
@@ -28,7 +34,11 @@ export function addGuard(
     readonly signatures: Signatures;
     readonly homes: HomeOfProjects;
   },
-): void {
+): readonly GuardedRoute[] {
+  const routes: GuardedRoute[] = [];
+  app.addHook('onRoute', ({ method, url, config }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url, permission: config?.permission });
+  });
   const admit = admission(homes);
   const begun = new WeakMap<FastifyRequest, Signed>();
 
@@ -64,6 +74,7 @@ export function addGuard(
     await admit(request, signed.prove(sha256(body)));
     return Readable.from([body], { objectMode: false });
   });
+  return routes;
 }
 
 const otherScheme = (authorization: string) =>

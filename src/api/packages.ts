@@ -48,7 +48,7 @@ export const packageRoutes =
       repository.put(
         path,
         {
-          config: { isStreamed: true },
+          config: { isStreamed: true, permission: 'servicestage:package:create' },
           schema: {
             operationId: 'PutPackage',
             summary: 'Uploads a file; the body is its bytes',
@@ -69,6 +69,7 @@ export const packageRoutes =
       repository.get(
         '/packages',
         {
+          config: { permission: 'servicestage:package:list' },
           schema: {
             operationId: 'ListPackages',
             tags,
@@ -87,6 +88,7 @@ export const packageRoutes =
       repository.get(
         path,
         {
+          config: { permission: 'servicestage:package:get' },
           schema: { operationId: 'GetPackage', summary: 'The bytes of a file', tags, params: ofPackage },
           exposeHeadRoute: false,
         },
@@ -97,14 +99,19 @@ export const packageRoutes =
         },
       );
 
-      repository.head(path, { schema: { hide: true, params: ofPackage } }, async (request, reply) => {
-        const found = await packageOf(services.store.read, callerOf(request), addressIn(request.params));
-        return describeFile(reply, found).send();
-      });
+      repository.head(
+        path,
+        { config: { permission: 'servicestage:package:get' }, schema: { hide: true, params: ofPackage } },
+        async (request, reply) => {
+          const found = await packageOf(services.store.read, callerOf(request), addressIn(request.params));
+          return describeFile(reply, found).send();
+        },
+      );
 
       repository.delete(
         path,
         {
+          config: { permission: 'servicestage:package:delete' },
           schema: {
             operationId: 'DeletePackage',
             tags,

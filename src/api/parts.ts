@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Services } from '../actions/caller.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { Permission } from '../domain/permission.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { KeyRing } from '../iam/key-ring.ts';
 import type { SignIn } from '../iam/sign-in.ts';
@@ -10,8 +11,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The body is read as it comes, for as long as it comes. */
     isStreamed?: boolean;
-    /** `public`: whoever asks is answered. */
-    permission?: 'public';
+    /**
+     * What the caller must be allowed to do. `public`: whoever asks is answered; `own`: everybody who is signed in, since
+     * the route shows and changes nothing but what is the caller's own. A route without one answers nobody.
+     */
+    permission?: Permission | 'public' | 'own';
   }
 }
 

@@ -14,7 +14,7 @@ import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
 import { Signatures } from '../iam/signatures.ts';
 import { MAX_BODY_BYTES, parseBody } from './body.ts';
 import { errorBody, isIdentityPath, RETRY_AFTER_S, wireOf } from './errors.ts';
-import { addGuard } from './guard.ts';
+import { addGuard, type GuardedRoute } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { identityRoutes } from './identity/routes.ts';
 import { drain, limitBodyTime, listen, makeListener, newRequestId, track } from './listeners.ts';
@@ -32,6 +32,8 @@ const BODY_MS = 15_000;
 
 export interface Api {
   readonly app: FastifyInstance;
+  /** Every route that there is, with what its callers must be allowed to do. */
+  readonly routes: readonly GuardedRoute[];
   /** Takes requests on both ports and tells which they are. */
   listen(): Promise<{ readonly httpPort: number; readonly httpsPort: number }>;
   /** Refuses new requests with 503, lets those under way end, and closes both ports. */
@@ -101,7 +103,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   const locks = new KeyLocks(() => performance.now());
   const signatures = new Signatures({ keys: parts.keys, locks, now: services.now });
   const homes = new HomeOfProjects(services.store);
-  addGuard(app, { authenticator: parts.authenticator, signatures, homes });
+  const routes = addGuard(app, { authenticator: parts.authenticator, signatures, homes });
 
   await addOpenApi(app, settings.version);
   await app.register(healthRoutes(parts));
@@ -118,6 +120,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   const https = makeListener(handler, settings.tls);
   return {
     app,
+    routes,
     async listen() {
       const [plain, secure] = await Promise.all([
         listen(http, settings.httpPort, bind),

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../actions/caller.ts';
 import { Problem } from '../domain/errors.ts';
 import { projectId, type ProjectId } from '../domain/ids.ts';
+import { isAllowed, rolesIn, type Permission } from '../domain/permission.ts';
 import type { HomeOfProjects } from '../iam/home-of-projects.ts';
 import type { Session } from '../iam/session.ts';
 
@@ -17,17 +18,30 @@ export function tokenOf(
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** Takes note of who asks, once that is proven; refuses paths of projects that are not theirs, existing or not. */
+/** Lets a request pass if its route's permission is given to the caller, in the project that the address names or in the domain. */
 export const admission =
   (homes: HomeOfProjects) =>
   async (request: FastifyRequest, session: Session): Promise<void> => {
+    const { permission } = request.routeOptions.config;
     const named = pathProject(request);
     if (named !== undefined) {
       assertOneProject(request, session, named);
-      if ((await homes.find(named)) !== session.domain) throw forbidden(NOT_YOURS);
+      // Nobody learns whether a project exists that is not theirs.
+      const isTheirs =
+        (await homes.find(named)) === session.domain && rolesIn(session.grants, named).length > 0;
+      if (!isTheirs) throw forbidden(NOT_YOURS);
     }
+    if (permission === undefined || permission === 'public')
+      throw new Error(`${request.routeOptions.url} asks for no permission.`);
+    if (permission !== 'own' && !isAllowed(session.grants, permission, named))
+      throw missing(permission, named);
     sessions.set(request, { session, ...(named !== undefined && { project: named }) });
   };
+
+const missing = (permission: Permission, project: ProjectId | undefined) =>
+  forbidden(
+    `the permission ${permission} is missing ${project === undefined ? 'in the domain' : 'in this project'}; ask an administrator for a role that has it.`,
+  );
 
 const NOT_YOURS =
   'the address names a project that the caller may not use; list those that it may (GET /v3/auth/projects).';
@@ -73,6 +87,7 @@ export function callerOf(request: FastifyRequest): Caller & { readonly project: 
     user,
     userName,
     project,
+    mayReadValues: isAllowed(session.grants, 'servicestage:app:getValue', project),
     requestId: request.id,
     // Only requests that open jobs are known by it.
     get requestHash() {

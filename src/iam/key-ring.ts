@@ -78,7 +78,14 @@ export class KeyRing {
     const { project, tokenHash, issueTime, expireTime } = temporary;
     return {
       secret: unseal(this.#key, temporary.secret),
-      session: { ...principal, access, issueTime, expireTime, ...(project !== undefined && { project }) },
+      session: {
+        ...principal,
+        access,
+        isTemporary: true,
+        issueTime,
+        expireTime,
+        ...(project !== undefined && { project }),
+      },
       tokenHash,
     };
   }

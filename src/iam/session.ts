@@ -1,5 +1,7 @@
 import type { DomainId, ProjectId, UserId } from '../domain/ids.ts';
+import type { Grant } from '../domain/permission.ts';
 import type { Db } from '../store/open.ts';
+import { listGrants } from '../store/role-assignments.ts';
 import { findUser } from '../store/users.ts';
 
 /** Somebody who may sign in. */
@@ -7,6 +9,7 @@ export interface Principal {
   readonly user: UserId;
   readonly userName: string;
   readonly domain: DomainId;
+  readonly grants: readonly Grant[];
 }
 
 /** Who a token or a signature stands for, and for what. */
@@ -15,6 +18,8 @@ export interface Session extends Principal {
   readonly project?: ProjectId;
   /** The access key that signed; absent: it is a token's. */
   readonly access?: string;
+  /** That key is a temporary one. */
+  readonly isTemporary?: boolean;
   readonly issueTime: number;
   readonly expireTime: number;
 }
@@ -23,5 +28,5 @@ export interface Session extends Principal {
 export async function loadPrincipal(db: Db, id: UserId): Promise<Principal | undefined> {
   const user = await findUser(db, id);
   if (!user?.isEnabled) return undefined;
-  return { user: user.id, userName: user.name, domain: user.domain };
+  return { user: user.id, userName: user.name, domain: user.domain, grants: await listGrants(db, user.id) };
 }

@@ -13,11 +13,13 @@ import type { ApiSettings } from '../../src/api/parts.ts';
 import { createApi, type Api } from '../../src/api/server.ts';
 import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
 import { hostId, projectId, userId, type ProjectId, type UserId } from '../../src/domain/ids.ts';
+import type { RoleName } from '../../src/domain/permission.ts';
 import { hashPassword } from '../../src/iam/passwords.ts';
 import { issueToken } from '../../src/iam/tokens.ts';
 import { randomJobIds } from '../../src/jobs/open-job.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { insertProject, findProject } from '../../src/store/projects.ts';
+import { grantRole } from '../../src/store/role-assignments.ts';
 import { insertUser } from '../../src/store/users.ts';
 import { assertFits } from './schemas.ts';
 
@@ -193,8 +195,28 @@ export class Stage {
         createTime: 1,
       });
     });
+    await this.store.write((tx) => grantRole(tx, user, { project }, 'te_admin', 1));
     const { token } = await issueToken(this.store, { user, project }, this.services.now());
     return { project, token };
+  }
+
+  /** A token of somebody who has one role in the stage's project, or none. */
+  async tokenOf(role?: RoleName): Promise<string> {
+    const own = await findProject(this.store.read, this.project);
+    if (!own) throw new Error('The stage has lost its project.');
+    const user = userId(randomUUID().replaceAll('-', ''));
+    await this.store.write(async (tx) => {
+      await insertUser(tx, {
+        id: user,
+        domain: own.domain,
+        name: `${role ?? 'nobody'}-${user}`,
+        passwordHash: 'scrypt$2$1$1$AA==$AA==',
+        isEnabled: true,
+        createTime: 1,
+      });
+      if (role) await grantRole(tx, user, { project: this.project }, role, 1);
+    });
+    return (await issueToken(this.store, { user, project: this.project }, this.services.now())).token;
   }
 }
 

@@ -70,6 +70,7 @@ export const identityRoutes =
       inner.get(
         '/v3/auth/tokens',
         {
+          config: { permission: 'own' },
           schema: {
             operationId: 'ShowToken',
             tags,
@@ -99,7 +100,10 @@ export const identityRoutes =
 
       inner.delete(
         '/v3/auth/tokens',
-        { schema: { operationId: 'DeleteToken', tags, response: { 204: NoContent, ...keystoneErrors } } },
+        {
+          config: { permission: 'own' },
+          schema: { operationId: 'DeleteToken', tags, response: { 204: NoContent, ...keystoneErrors } },
+        },
         async (request, reply) => {
           const token = tokenOf(request, 'x-subject-token');
           const session = token === undefined ? undefined : await authenticator.find(token);
@@ -117,6 +121,7 @@ export const identityRoutes =
         inner.get(
           path,
           {
+            config: { permission: 'own' },
             schema: {
               operationId: path === '/v3/projects' ? 'ListIamProjects' : 'ListAuthProjects',
               tags,
@@ -147,6 +152,7 @@ export const identityRoutes =
       inner.get(
         '/v3/projects/:id',
         {
+          config: { permission: 'own' },
           schema: {
             operationId: 'ShowIamProject',
             tags,
@@ -169,6 +175,7 @@ export const identityRoutes =
       inner.get(
         '/v3/auth/domains',
         {
+          config: { permission: 'own' },
           schema: { operationId: 'ListAuthDomains', tags, response: { 200: DomainList, ...keystoneErrors } },
         },
         async (request) => {
@@ -183,7 +190,10 @@ export const identityRoutes =
 
       inner.get(
         '/v3/regions',
-        { schema: { operationId: 'ListRegions', tags, response: { 200: RegionList, ...keystoneErrors } } },
+        {
+          config: { permission: 'own' },
+          schema: { operationId: 'ListRegions', tags, response: { 200: RegionList, ...keystoneErrors } },
+        },
         async (request) => {
           const self = `${originOf(request)}/v3/regions`;
           return { regions: [regionWire(region, self)], links: linksOf(self) };

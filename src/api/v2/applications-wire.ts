@@ -1,5 +1,5 @@
-import { unseal, type Key } from '../../domain/envelope.ts';
 import type { Application, ApplicationConfiguration } from '../../store/applications.ts';
+import type { ShowValue } from '../shown-values.ts';
 import type {
   ApplicationConfigurationWire,
   ApplicationViewWire,
@@ -24,10 +24,10 @@ export const applicationViewWire = (application: Application): ApplicationViewWi
 });
 
 export const configurationWire = (
-  key: Key,
+  show: ShowValue,
   { application, environment, env }: Pick<ApplicationConfiguration, 'application' | 'environment' | 'env'>,
 ): ApplicationConfigurationWire => ({
   application_id: application,
   environment_id: environment,
-  configuration: { env: env.map(({ name, value }) => ({ name, value: unseal(key, value) })) },
+  configuration: { env: env.map(({ name, value }) => ({ name, value: show(value) })) },
 });

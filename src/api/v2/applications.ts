@@ -14,6 +14,7 @@ import { applicationId, environmentId } from '../../domain/ids.ts';
 import { listApplicationConfigurations, listApplications } from '../../store/applications.ts';
 import type { Parts } from '../parts.ts';
 import { callerOf } from '../session.ts';
+import { valuesFor } from '../shown-values.ts';
 import { applicationViewWire, applicationWire, configurationWire } from './applications-wire.ts';
 import { readPaging, textOf } from './paging.ts';
 import {
@@ -51,6 +52,7 @@ export const applicationRoutes =
     app.post(
       '/applications',
       {
+        config: { permission: 'servicestage:app:create' },
         schema: {
           operationId: 'CreateApplication',
           tags,
@@ -74,6 +76,7 @@ export const applicationRoutes =
     app.get(
       '/applications',
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListApplications',
           tags,
@@ -96,6 +99,7 @@ export const applicationRoutes =
     app.get(
       '/applications/:application_id',
       {
+        config: { permission: 'servicestage:app:get' },
         schema: {
           operationId: 'ShowApplicationDetail',
           tags,
@@ -112,6 +116,7 @@ export const applicationRoutes =
     app.put(
       '/applications/:application_id',
       {
+        config: { permission: 'servicestage:app:modify' },
         schema: {
           operationId: 'ChangeApplication',
           tags,
@@ -134,6 +139,7 @@ export const applicationRoutes =
     app.delete(
       '/applications/:application_id',
       {
+        config: { permission: 'servicestage:app:delete' },
         schema: {
           operationId: 'DeleteApplication',
           tags,
@@ -150,6 +156,7 @@ export const applicationRoutes =
     app.post(
       '/applications/:application_id/tags/create',
       {
+        config: { permission: 'servicestage:app:modify' },
         schema: {
           operationId: 'CreateApplicationTags',
           tags,
@@ -171,6 +178,7 @@ export const applicationRoutes =
     app.get(
       '/applications/:application_id/configuration',
       {
+        config: { permission: 'servicestage:app:get' },
         schema: {
           operationId: 'ShowApplicationConfiguration',
           tags,
@@ -180,9 +188,10 @@ export const applicationRoutes =
         },
       },
       async (request) => {
+        const caller = callerOf(request);
         const { id } = await applicationOf(
           services.store.read,
-          callerOf(request),
+          caller,
           applicationId(request.params.application_id),
         );
         const environment = textOf(request.query, 'environment_id');
@@ -191,13 +200,15 @@ export const applicationRoutes =
           id,
           environment === undefined ? undefined : environmentId(environment),
         );
-        return { configuration: found.map((one) => configurationWire(services.key, one)) };
+        const show = valuesFor(caller, services.key);
+        return { configuration: found.map((one) => configurationWire(show, one)) };
       },
     );
 
     app.put(
       '/applications/:application_id/configuration',
       {
+        config: { permission: 'servicestage:app:modify' },
         schema: {
           operationId: 'ChangeApplicationConfiguration',
           tags,
@@ -209,21 +220,20 @@ export const applicationRoutes =
       async (request) => {
         const { environment_id, configuration } = request.body;
         const id = applicationId(request.params.application_id);
+        const caller = callerOf(request);
         const variables = readVariables(configuration.env ?? []);
-        await setApplicationConfiguration(
-          services,
-          callerOf(request),
-          id,
-          environmentId(environment_id),
-          variables,
+        const environment = environmentId(environment_id);
+        return configurationWire(
+          valuesFor(caller, services.key),
+          await setApplicationConfiguration(services, caller, id, environment, variables),
         );
-        return { application_id: id, environment_id, configuration: { env: [...variables] } };
       },
     );
 
     app.delete(
       '/applications/:application_id/configuration',
       {
+        config: { permission: 'servicestage:app:modify' },
         schema: {
           operationId: 'DeleteApplicationConfiguration',
           tags,

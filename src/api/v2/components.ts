@@ -6,6 +6,7 @@ import { listComponents } from '../../store/components.ts';
 import { listInstancesOfComponents } from '../../store/instance-lists.ts';
 import type { Parts } from '../parts.ts';
 import { callerOf } from '../session.ts';
+import { valuesFor } from '../shown-values.ts';
 import { componentViewWire, componentWire, readBuild, readSource } from './components-wire.ts';
 import { loadShown } from './instances-shown.ts';
 import { instanceOverviewWire } from './instances-wire.ts';
@@ -39,6 +40,7 @@ export const componentRoutes =
     app.post(
       base,
       {
+        config: { permission: 'servicestage:app:create' },
         schema: {
           operationId: 'CreateComponent',
           tags,
@@ -70,6 +72,7 @@ export const componentRoutes =
     app.get(
       base,
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListComponents',
           tags,
@@ -94,6 +97,7 @@ export const componentRoutes =
     app.get(
       `${base}/overviews`,
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListComponentOverviews',
           tags,
@@ -113,6 +117,7 @@ export const componentRoutes =
           caller.project,
           items.map(({ id }) => id),
         );
+        const show = valuesFor(caller, services.key);
         const components = [];
         for (const component of items) {
           const shown = await loadShown(
@@ -122,7 +127,7 @@ export const componentRoutes =
           );
           components.push({
             ...componentViewWire(component),
-            instances: shown.map((item) => instanceOverviewWire(item, services.key)),
+            instances: shown.map((item) => instanceOverviewWire(item, show)),
           });
         }
         return { count, components };
@@ -132,6 +137,7 @@ export const componentRoutes =
     app.get(
       `${base}/:component_id`,
       {
+        config: { permission: 'servicestage:app:get' },
         schema: {
           operationId: 'ShowComponentDetail',
           tags,
@@ -145,6 +151,7 @@ export const componentRoutes =
     app.put(
       `${base}/:component_id`,
       {
+        config: { permission: 'servicestage:app:modify' },
         schema: {
           operationId: 'ChangeComponent',
           tags,
@@ -171,6 +178,7 @@ export const componentRoutes =
     app.delete(
       `${base}/:component_id`,
       {
+        config: { permission: 'servicestage:app:delete' },
         schema: {
           operationId: 'DeleteComponent',
           tags,

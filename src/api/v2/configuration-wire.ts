@@ -1,7 +1,7 @@
-import { unseal, type Key } from '../../domain/envelope.ts';
 import { Problem } from '../../domain/errors.ts';
 import type { ReleaseContent } from '../../domain/release.ts';
 import type { ConfigurationRequest, ProbeRequest } from '../../domain/request.ts';
+import type { ShowValue } from '../shown-values.ts';
 import { isEmpty, withoutEmpty } from './empty.ts';
 import { assertProgram, readLifecycle } from './lifecycle-wire.ts';
 import type { ConfigurationInputWire, ProbeInputWire, StrategyInputWire } from './schemas/configuration.ts';
@@ -121,14 +121,14 @@ function readProbe({ type, parameters, delay, timeout }: ProbeInputWire, path: s
   };
 }
 
-/** The variables unsealed, and what else was sent; nothing is added. */
+/** The variables as the caller may see them, and what else was sent; nothing is added. */
 export function configurationWire(
-  key: Key,
+  show: ShowValue,
   { env, configuration }: ReleaseContent,
 ): InstanceWire['configuration'] {
   return {
     ...(env.length > 0 && {
-      env: env.map(({ name, value }) => ({ name, value: unseal(key, value), internal: false })),
+      env: env.map(({ name, value }) => ({ name, value: show(value), internal: false })),
     }),
     ...withoutEmpty(configuration),
   };

@@ -39,6 +39,7 @@ export const environmentRoutes =
     app.post(
       '/environments',
       {
+        config: { permission: 'servicestage:environment:create' },
         schema: {
           operationId: 'CreateEnvironment',
           tags,
@@ -67,6 +68,7 @@ export const environmentRoutes =
     app.get(
       '/environments',
       {
+        config: { permission: 'servicestage:environment:list' },
         schema: {
           operationId: 'ListEnvironments',
           tags,
@@ -89,6 +91,7 @@ export const environmentRoutes =
     app.get(
       '/environments/:environment_id',
       {
+        config: { permission: 'servicestage:environment:get' },
         schema: {
           operationId: 'ShowEnvironmentDetail',
           tags,
@@ -105,6 +108,7 @@ export const environmentRoutes =
     app.put(
       '/environments/:environment_id',
       {
+        config: { permission: 'servicestage:environment:modify' },
         schema: {
           operationId: 'ChangeEnvironment',
           tags,
@@ -124,6 +128,7 @@ export const environmentRoutes =
     app.delete(
       '/environments/:environment_id',
       {
+        config: { permission: 'servicestage:environment:delete' },
         schema: {
           operationId: 'DeleteEnvironment',
           tags,
@@ -140,6 +145,7 @@ export const environmentRoutes =
     app.post(
       '/environments/:environment_id/tags/create',
       {
+        config: { permission: 'servicestage:environment:modify' },
         schema: {
           operationId: 'CreateEnvironmentTags',
           tags,
@@ -160,6 +166,7 @@ export const environmentRoutes =
     app.patch(
       '/environments/:environment_id/resources',
       {
+        config: { permission: 'servicestage:environment:modify' },
         schema: {
           operationId: 'ChangeResourceInEnvironment',
           tags,

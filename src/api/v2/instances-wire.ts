@@ -1,10 +1,10 @@
-import type { Key } from '../../domain/envelope.ts';
 import { Problem } from '../../domain/errors.ts';
 import { status } from '../../domain/instance.ts';
 import { describeExit, type Observed } from '../../domain/rollout.ts';
 import type { Instance } from '../../store/instances.ts';
 import type { StoredJob } from '../../store/jobs.ts';
 import type { StoredRelease } from '../../store/releases.ts';
+import type { ShowValue } from '../shown-values.ts';
 import { accessesWire } from './access-wire.ts';
 import { configurationWire } from './configuration-wire.ts';
 import type {
@@ -71,28 +71,28 @@ const common = (shown: Shown) => {
   };
 };
 
-const detail = (shown: Shown, key: Key) => {
+const detail = (shown: Shown, show: ShowValue) => {
   const { instance, release } = shown;
   return {
     ...common(shown),
     description: instance.description ?? null,
     flavor_id: release.content.flavorId,
-    configuration: configurationWire(key, release.content),
+    configuration: configurationWire(show, release.content),
     refer_resources: release.content.referResources.map((resource) => ({ ...resource })),
   };
 };
 
-export const instanceWire = (shown: Shown, key: Key, openstage: RunningWire): InstanceWire => ({
+export const instanceWire = (shown: Shown, show: ShowValue, openstage: RunningWire): InstanceWire => ({
   id: shown.instance.id,
   name: shown.instance.name,
-  ...detail(shown, key),
+  ...detail(shown, show),
   openstage,
 });
 
-export const instanceOverviewWire = (shown: Shown, key: Key): InstanceOverviewWire => ({
+export const instanceOverviewWire = (shown: Shown, show: ShowValue): InstanceOverviewWire => ({
   instance_id: shown.instance.id,
   instance_name: shown.instance.name,
-  ...detail(shown, key),
+  ...detail(shown, show),
 });
 
 export const instanceViewWire = (shown: Shown, names: Names): InstanceViewWire => ({

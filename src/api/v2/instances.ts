@@ -18,6 +18,7 @@ import { listSnapshots } from '../../store/releases.ts';
 import { listReplicas } from '../../store/replicas.ts';
 import type { Parts } from '../parts.ts';
 import { callerOf } from '../session.ts';
+import { valuesFor } from '../shown-values.ts';
 import { isGenerated } from './access-wire.ts';
 import { readAction, readChange, readCreate } from './instance-requests-wire.ts';
 import { loadShown } from './instances-shown.ts';
@@ -96,6 +97,7 @@ export const instanceRoutes =
     app.post(
       base,
       {
+        config: { permission: 'servicestage:app:deploy' },
         schema: {
           operationId: 'CreateInstance',
           tags,
@@ -113,6 +115,7 @@ export const instanceRoutes =
     app.get(
       base,
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListInstances',
           tags,
@@ -148,6 +151,7 @@ export const instanceRoutes =
     app.get(
       one,
       {
+        config: { permission: 'servicestage:app:get' },
         schema: {
           operationId: 'ShowInstanceDetail',
           tags,
@@ -156,19 +160,25 @@ export const instanceRoutes =
         },
       },
       async (request) => {
-        const found = await located(read, callerOf(request), request.params);
+        const caller = callerOf(request);
+        const found = await located(read, caller, request.params);
         const [shown] = await loadShown(read, { ...found, runtimes: await knownRuntimes() }, [
           found.instance,
         ]);
         if (!shown) throw new Error('One instance was loaded and none came back.');
         const replicas = await listReplicas(read, found.instance.id);
-        return instanceWire(shown, services.key, runningWire(shown, replicas, ingressPort()));
+        return instanceWire(
+          shown,
+          valuesFor(caller, services.key),
+          runningWire(shown, replicas, ingressPort()),
+        );
       },
     );
 
     app.put(
       one,
       {
+        config: { permission: 'servicestage:app:deploy' },
         schema: {
           operationId: 'ChangeInstance',
           tags,
@@ -190,6 +200,7 @@ export const instanceRoutes =
     app.delete(
       one,
       {
+        config: { permission: 'servicestage:app:delete' },
         schema: {
           operationId: 'DeleteInstance',
           tags,
@@ -207,6 +218,7 @@ export const instanceRoutes =
     app.post(
       `${one}/action`,
       {
+        config: { permission: 'servicestage:app:deploy' },
         schema: {
           operationId: 'UpdateInstanceAction',
           tags,
@@ -225,6 +237,7 @@ export const instanceRoutes =
     app.get(
       `${one}/snapshots`,
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListInstanceSnapshots',
           tags,

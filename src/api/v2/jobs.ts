@@ -31,7 +31,7 @@ const jobUnknown = (id: string) =>
 export const jobRoutes =
   ({ services }: Parts): FastifyPluginAsyncTypebox =>
   async (app) => {
-    app.get('/jobs', { schema: { hide: true } }, async () => {
+    app.get('/jobs', { config: { permission: 'servicestage:app:get' }, schema: { hide: true } }, async () => {
       throw new Problem(
         'jobIdEmpty',
         'The job id in the address is empty; expected the job_id of an answer.',
@@ -41,6 +41,7 @@ export const jobRoutes =
     app.get(
       '/jobs/:job_id',
       {
+        config: { permission: 'servicestage:app:get' },
         schema: {
           operationId: 'ShowJobDetail',
           tags,
@@ -80,6 +81,7 @@ export const jobRoutes =
     app.get(
       '/jobs/:job_id/log',
       {
+        config: { permission: 'servicestage:app:getLog' },
         schema: {
           operationId: 'ShowJobLog',
           summary: 'What the build of the job printed, as text; an addition to the contract',

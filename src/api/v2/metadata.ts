@@ -13,6 +13,7 @@ export const metadataRoutes =
     app.get(
       '/metadata/runtimes',
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListRuntimes',
           tags,
@@ -33,6 +34,7 @@ export const metadataRoutes =
     app.get(
       '/metadata/flavors',
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListFlavors',
           tags,
