@@ -5,7 +5,6 @@ import { openStage } from './stage.ts';
 
 /** Operations of the contract that no route serves yet. */
 const awaited: readonly string[] = [
-  'ListTemplates',
   'ListAuthorizations',
   'ShowRedirectUrl',
   'CreateOAuth',

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { flavors } from '../../domain/flavor.ts';
 import type { Parts } from '../parts.ts';
-import { FlavorList, RuntimeList } from './schemas/metadata.ts';
+import { FlavorList, RuntimeList, TemplateList } from './schemas/metadata.ts';
 import { errors, params } from './schemas/shared.ts';
 
 const tags = ['Metadata'];
@@ -54,5 +54,19 @@ export const metadataRoutes =
           custom: flavor.custom,
         })),
       }),
+    );
+
+    // A template is a ready-made application in a registry; none comes with the platform.
+    app.get(
+      '/metadata/templates',
+      {
+        schema: {
+          operationId: 'ListTemplates',
+          tags,
+          params: inProject,
+          response: { 200: TemplateList, ...errors },
+        },
+      },
+      async () => ({ templates: [] }),
     );
   };

@@ -37,3 +37,21 @@ export const FlavorList = Type.Object(
   },
   { title: 'FlavorList' },
 );
+
+export const TemplateList = Type.Object(
+  {
+    templates: Type.Array(
+      Type.Object(
+        {
+          template_name: Type.String(),
+          template_desc: Type.String(),
+          source_type: Type.String(),
+          source_repo_url: Type.String(),
+          runtime: Type.String(),
+        },
+        { title: 'Template' },
+      ),
+    ),
+  },
+  { title: 'TemplateList' },
+);
