@@ -60,6 +60,7 @@ export const metadataRoutes =
     app.get(
       '/metadata/templates',
       {
+        config: { permission: 'servicestage:app:list' },
         schema: {
           operationId: 'ListTemplates',
           tags,
