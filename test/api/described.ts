@@ -12,6 +12,7 @@ interface Response extends Reference {
 }
 export interface Operation {
   readonly operationId?: string;
+  readonly requestBody?: Response;
   readonly responses: Readonly<Record<string, Response>>;
 }
 export interface OpenApi {
@@ -104,6 +105,24 @@ export class Described {
     assert.ok(isGood, `${name}: ${this.#ajv.errorsText(validate.errors)} in ${raw}`);
   }
 
+  /** The schema of what is sent, where the operation takes a body. */
+  bodySchema(method: string, path: string): object | undefined {
+    return this.#document.paths[path]?.[method.toLowerCase()]?.requestBody?.content?.['application/json']
+      ?.schema;
+  }
+
+  /** Where the document refuses a body; nothing where it allows it, or does not know the operation. */
+  refusals(method: string, path: string, body: unknown): readonly string[] {
+    const validate = this.#validatorAt(['paths', path, method.toLowerCase(), 'requestBody']);
+    if (!validate || validate(body)) return [];
+    return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
+  }
+
+  /** What a reference like #/components/schemas/Name names. */
+  resolve(reference: string): unknown {
+    return memberAt(this.#document, reference.replace('#/', '').split('/'));
+  }
+
   #responsePointer(
     path: string,
     method: string,
@@ -118,8 +137,8 @@ export class Described {
       : $ref.replace('#/', '').split('/');
   }
 
-  #validatorAt(response: readonly string[]): ValidateFunction | undefined {
-    const pointer = [...response, 'content', 'application/json', 'schema'];
+  #validatorAt(holder: readonly string[]): ValidateFunction | undefined {
+    const pointer = [...holder, 'content', 'application/json', 'schema'];
     if (memberAt(this.#document, pointer) === undefined) return undefined;
     const reference = pointer
       .map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))

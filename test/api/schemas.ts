@@ -1,13 +1,32 @@
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { withNamedSchemas } from '../../src/api/openapi.ts';
-import { Described, type Exchange, type OpenApi } from './described.ts';
+import { Described, memberAt, type Exchange, type OpenApi } from './described.ts';
 
 const read = (text: string): OpenApi => JSON.parse(text);
 
+/**
+ * What the platform takes beside the contract's words, and so echoes: a component's source may be all that an
+ * instance's artifacts may be.
+ */
+const wider: readonly { readonly at: string; readonly values: readonly string[] }[] = [
+  { at: 'SourceSpec/properties/storage', values: ['devcloud', 'http', 'https'] },
+  { at: 'SourceSpec/properties/type', values: ['image'] },
+];
+
+function widened(document: OpenApi): OpenApi {
+  for (const { at, values } of wider) {
+    const choices = memberAt(document, ['components', 'schemas', ...at.split('/'), 'enum']);
+    assert.ok(Array.isArray(choices), `${at} has no choices to add to`);
+    choices.push(...values);
+  }
+  return document;
+}
+
 /** The contract's own document: whoever wrote our schemas did not write it. */
 export const contract = new Described(
-  read(readFileSync(new URL('../fixtures/contract/v2.openapi.json', import.meta.url), 'utf8')),
+  widened(read(readFileSync(new URL('../fixtures/contract/v2.openapi.json', import.meta.url), 'utf8'))),
 );
 
 const own = new WeakMap<FastifyInstance, Described>();

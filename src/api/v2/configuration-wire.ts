@@ -55,12 +55,16 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
 
 type ProbesWire = NonNullable<ConfigurationInputWire['probes']>;
 
-/** Taken in any case, answered as typed clients know it. */
+/** Taken in any case and empty, answered as typed clients know it. */
 function upperSchemes(probes: ProbesWire): ProbesWire {
-  const upper = (probe: ProbeInputWire | undefined): ProbeInputWire | undefined =>
-    probe?.parameters.scheme
-      ? { ...probe, parameters: { ...probe.parameters, scheme: probe.parameters.scheme.toUpperCase() } }
-      : probe;
+  const upper = (probe: ProbeInputWire | undefined): ProbeInputWire | undefined => {
+    if (probe?.parameters.scheme === undefined) return probe;
+    const { scheme, ...others } = probe.parameters;
+    return {
+      ...probe,
+      parameters: { ...(scheme !== '' && { scheme: scheme.toUpperCase() }), ...others },
+    };
+  };
   const livenessProbe = upper(probes.livenessProbe);
   const readinessProbe = upper(probes.readinessProbe);
   return { ...probes, ...(livenessProbe && { livenessProbe }), ...(readinessProbe && { readinessProbe }) };
