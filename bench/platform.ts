@@ -56,6 +56,7 @@ export class BenchPlatform {
         env: { ...process.env, OPENSTAGE_NODE: process.execPath },
       },
     );
+    process.on('exit', () => child.kill('SIGTERM'));
     await ready(child);
     const found = findPlatform(dataDir);
     const portOf = (url: string) => Number(new URL(url).port);

@@ -2,7 +2,7 @@ import { growth, growthOfAll } from './growth.ts';
 import { idle } from './idle.ts';
 import { ingress } from './ingress.ts';
 import { jobs } from './jobs.ts';
-import type { Figure, Row } from './figure.ts';
+import { notMeasured, type Figure, type Row } from './figure.ts';
 import { loadOfOthers } from './machine.ts';
 import { postComponents } from './post-components.ts';
 import { startJava, startNode } from './start.ts';
@@ -30,12 +30,15 @@ if (chosen.length === 0)
     `No figure has "${words.join('" or "')}" in its name; there are ${figures.map(({ name }) => name).join(', ')}.`,
   );
 
+// So that what was started is ended: see BenchPlatform.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
 const HEAD = ['figure', 'what', 'measured', 'beside', 'ratio', 'goal', '', 'load of others'];
 const table: string[][] = [HEAD];
 for (const figure of chosen) {
   const load = await loadOfOthers();
   console.error(`measuring ${figure.name} (others keep ${load} busy) ...`);
-  for (const row of await figure.measure()) table.push(cells(figure.name, row, load));
+  for (const row of await measured(figure)) table.push(cells(figure.name, row, load));
 }
 const widths = HEAD.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
 for (const row of table)
@@ -45,6 +48,14 @@ for (const row of table)
       .join('  ')
       .trimEnd(),
   );
+
+async function measured({ name, measure }: Figure): Promise<readonly Row[]> {
+  try {
+    return await measure();
+  } catch (error) {
+    return [notMeasured(name, error instanceof Error ? error.message : String(error))];
+  }
+}
 
 function cells(figure: string, { what, measured, beside, ratio, goal }: Row, load: string): string[] {
   const verdict = goal ? (goal.isMet ? 'met' : 'missed') : '';

@@ -84,3 +84,28 @@ export async function listAllInstances(
     .execute();
   return rows.map(toInstance);
 }
+
+/** As `listAllInstances`, but only those that have replicas or may have: all others look to a target as they did. */
+export async function listInhabitedInstances(
+  db: Db,
+  limit: number,
+  after?: InstanceId,
+): Promise<readonly Instance[]> {
+  const rows = await db
+    .selectFrom('instances')
+    .selectAll()
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('replicas')
+        .select('replicas.instance_id')
+        .union(
+          eb.selectFrom('rollouts').select('rollouts.instance_id').where('rollouts.retire_time', 'is', null),
+        ),
+    )
+    .where('delete_time', 'is', null)
+    .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(toInstance);
+}

@@ -61,6 +61,23 @@ export async function listReplicas(db: Db, instance: InstanceId): Promise<readon
   return rows.map(toObserved);
 }
 
+/** As `listReplicas`, of many; an instance without is not in it. */
+export async function listReplicasOf(
+  db: Db,
+  instances: readonly InstanceId[],
+): Promise<ReadonlyMap<InstanceId, readonly Observed[]>> {
+  if (instances.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('replicas')
+    .select('observed_json')
+    .where('instance_id', 'in', instances)
+    .orderBy('instance_id')
+    .orderBy('rollout')
+    .orderBy('ordinal')
+    .execute();
+  return Map.groupBy(rows.map(toObserved), ({ instance }) => instance);
+}
+
 /** Forgets the replicas of a rollout with an ordinal of `keep` or above; without `keep`, all. */
 export async function deleteReplicas(tx: Tx, instance: InstanceId, rollout: number, keep = 0): Promise<void> {
   await tx

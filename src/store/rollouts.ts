@@ -89,6 +89,29 @@ export async function listUnretiredRollouts(db: Db, instance: InstanceId): Promi
   return rows.map(toRollout);
 }
 
+/** The numbers of those, of many instances; an instance without is not in it. */
+export async function listUnretiredRolloutsOf(
+  db: Db,
+  instances: readonly InstanceId[],
+): Promise<ReadonlyMap<InstanceId, readonly number[]>> {
+  const numbers = new Map<InstanceId, number[]>();
+  if (instances.length === 0) return numbers;
+  const rows = await db
+    .selectFrom('rollouts')
+    .select(['instance_id', 'number'])
+    .where('instance_id', 'in', instances)
+    .where('retire_time', 'is', null)
+    .orderBy('number')
+    .execute();
+  for (const row of rows) {
+    const id = instanceId(row.instance_id);
+    const known = numbers.get(id);
+    if (known) known.push(row.number);
+    else numbers.set(id, [row.number]);
+  }
+  return numbers;
+}
+
 export async function markRolloutRetired(
   tx: Tx,
   instance: InstanceId,

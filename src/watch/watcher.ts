@@ -1,12 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Services } from '../actions/caller.ts';
 import { repairInstance } from '../actions/repair-instance.ts';
 import type { InstanceId } from '../domain/ids.ts';
 import type { Observed } from '../domain/rollout.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { findInstanceEvenDeleted, updateInstance, type Instance } from '../store/instances.ts';
-import { listAllInstances } from '../store/instance-lists.ts';
-import { listReplicas } from '../store/replicas.ts';
-import { listUnretiredRollouts } from '../store/rollouts.ts';
+import { listAllInstances, listInhabitedInstances } from '../store/instance-lists.ts';
+import { listReplicasOf } from '../store/replicas.ts';
+import { listUnretiredRolloutsOf } from '../store/rollouts.ts';
 import { recordObserved } from '../tasks/observe-instance.ts';
 import type { RoutePublisher } from '../tasks/publish-routes.ts';
 import { deviates } from './deviation.ts';
@@ -36,6 +37,8 @@ export class Watcher {
   readonly #stop = new AbortController();
   #looking: Promise<void> = Promise.resolve();
   #isUnreachable = false;
+  /** Until every instance has been compared with what runs, also those that should have nothing there. */
+  #isAllDue = true;
 
   constructor(settings: WatchSettings) {
     this.#settings = settings;
@@ -91,13 +94,18 @@ export class Watcher {
     if (!seen) return;
     const bySeen = Map.groupBy(seen, ({ instance }) => instance);
     let isChanged = false;
-    for await (const instance of this.#instances()) {
-      isChanged = (await this.#take(instance, bySeen.get(instance.id) ?? [])) || isChanged;
-      bySeen.delete(instance.id);
+    // What has nothing running and should have nothing changes by a request or is seen: it is not looked at in every turn.
+    const list = this.#isAllDue ? listAllInstances : listInhabitedInstances;
+    for await (const instances of this.#pages(list)) {
+      isChanged = (await this.#takeAll(instances, bySeen)) || isChanged;
+      for (const { id } of instances) bySeen.delete(id);
     }
+    this.#isAllDue = false;
     for (const [id, left] of bySeen) {
       const instance = await findInstanceEvenDeleted(services.store.read, id);
-      if (instance) await this.#repairIfNeeded(instance, left);
+      if (instance?.deleteTime !== undefined)
+        await this.#repairIfNeeded(instance, left, await this.#unretired([instance]));
+      else if (instance) isChanged = (await this.#takeAll([instance], bySeen)) || isChanged;
       else
         this.#settings.log.warn(
           { instance: id },
@@ -116,6 +124,7 @@ export class Watcher {
       if (!this.#isUnreachable)
         this.#settings.log.warn({ error, driver: driver.name }, 'the driver cannot be reached');
       this.#isUnreachable = true;
+      this.#isAllDue = true;
       await this.#markUnobservable();
       return undefined;
     }
@@ -124,19 +133,20 @@ export class Watcher {
   /** What is not seen is not known; routes stay as they are, since applications outlive those who watch them. */
   async #markUnobservable(): Promise<void> {
     const { store } = this.#settings.services;
-    for await (const instance of this.#instances()) {
-      if (!instance.health.observable) continue;
-      await store.write((tx) =>
-        updateInstance(tx, instance.id, { health: { ...instance.health, observable: false } }),
-      );
+    for await (const instances of this.#pages(listAllInstances)) {
+      for (const instance of instances.filter(({ health }) => health.observable))
+        await store.write((tx) =>
+          updateInstance(tx, instance.id, { health: { ...instance.health, observable: false } }),
+        );
     }
   }
 
-  async *#instances(): AsyncGenerator<Instance> {
+  /** Requests have their turn between two pages. */
+  async *#pages(list: typeof listAllInstances): AsyncGenerator<readonly Instance[]> {
     const { read } = this.#settings.services.store;
-    for (let page = await listAllInstances(read, PAGE); page.length > 0;) {
-      yield* page;
-      page = await listAllInstances(read, PAGE, page.at(-1)?.id);
+    for (let page = await list(read, PAGE); page.length > 0; page = await list(read, PAGE, page.at(-1)?.id)) {
+      yield page;
+      await setImmediate();
     }
   }
 
@@ -144,33 +154,51 @@ export class Watcher {
     const { services, driver, routes } = this.#settings;
     const instance = await findInstanceEvenDeleted(services.store.read, id);
     if (!instance || instance.deleteTime !== undefined) return;
-    if (await this.#take(instance, await driver.observe(id))) await routes.publish();
+    const seen = new Map([[id, await driver.observe(id)]]);
+    if (await this.#takeAll([instance], seen)) await routes.publish();
   }
 
   /** True where what the ingress should know has changed. */
-  async #take(instance: Instance, seen: readonly Observed[]): Promise<boolean> {
+  async #takeAll(
+    instances: readonly Instance[],
+    bySeen: ReadonlyMap<InstanceId, readonly Observed[]>,
+  ): Promise<boolean> {
     const { store, now } = this.#settings.services;
-    const known = await listReplicas(store.read, instance.id);
-    const isNews = !isSame(known, seen) || !instance.health.observable;
-    if (isNews) {
-      await store.write(async (tx) => {
-        const fresh = await findInstanceEvenDeleted(tx, instance.id);
-        if (fresh && fresh.deleteTime === undefined) await recordObserved(tx, fresh, seen, now());
-      });
+    const known = await listReplicasOf(
+      store.read,
+      instances.map(({ id }) => id),
+    );
+    const unretired = await this.#unretired(instances);
+    let isChanged = false;
+    for (const instance of instances) {
+      const seen = bySeen.get(instance.id) ?? [];
+      if (!isSame(known.get(instance.id) ?? [], seen) || !instance.health.observable) {
+        isChanged = true;
+        await store.write(async (tx) => {
+          const fresh = await findInstanceEvenDeleted(tx, instance.id);
+          if (fresh && fresh.deleteTime === undefined) await recordObserved(tx, fresh, seen, now());
+        });
+      }
+      await this.#repairIfNeeded(instance, seen, unretired);
     }
-    await this.#repairIfNeeded(instance, seen);
-    return isNews;
+    return isChanged;
   }
 
-  async #repairIfNeeded(instance: Instance, seen: readonly Observed[]): Promise<void> {
+  #unretired(instances: readonly Instance[]): Promise<ReadonlyMap<InstanceId, readonly number[]>> {
+    return listUnretiredRolloutsOf(
+      this.#settings.services.store.read,
+      instances.map(({ id }) => id),
+    );
+  }
+
+  async #repairIfNeeded(
+    instance: Instance,
+    seen: readonly Observed[],
+    unretired: ReadonlyMap<InstanceId, readonly number[]>,
+  ): Promise<void> {
     if (instance.activity !== undefined) return;
     const { services, log } = this.#settings;
-    const unretired = await listUnretiredRollouts(services.store.read, instance.id);
-    const deviation = deviates(
-      instance,
-      seen,
-      unretired.map(({ number }) => number),
-    );
+    const deviation = deviates(instance, seen, unretired.get(instance.id) ?? []);
     if (deviation === undefined) return;
     if (await repairInstance(services, instance))
       log.info({ instance: instance.id, deviation }, 'a repair begins');
