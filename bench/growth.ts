@@ -5,7 +5,7 @@ import { ms, quantile, times } from './statistics.ts';
 
 /** Requests of one kind in a row to one platform, then as many to the other. */
 const BLOCK = 50;
-const BLOCKS = 40;
+const BLOCKS = 20;
 const MOST = 1.5;
 
 interface Question {

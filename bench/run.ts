@@ -38,7 +38,12 @@ const table: string[][] = [HEAD];
 for (const figure of chosen) {
   const load = await loadOfOthers();
   console.error(`measuring ${figure.name} (others keep ${load} busy) ...`);
-  for (const row of await measured(figure)) table.push(cells(figure.name, row, load));
+  for (const row of await measured(figure)) {
+    table.push(cells(figure.name, row, load));
+    console.error(
+      `  ${[row.what, row.measured, row.beside, row.ratio].filter((cell) => cell !== '').join(' | ')}`,
+    );
+  }
 }
 const widths = HEAD.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
 for (const row of table)

@@ -42,13 +42,13 @@ export async function seededPlatform(size: Size): Promise<Seeded> {
 }
 
 /** A UUID of its own for row `i` of a table; spread over the index as random ones are. */
-const idOf = (table: number) =>
-  `printf('%08x-%04x-4000-8000-%012x', (i * 2654435761) & 4294967295, ${table}, i)`;
-const [COMPONENT, INSTANCE, RELEASE, JOB, TASK] = [1, 2, 3, 4, 5].map(idOf);
+const idOf = (table: number, i = 'i') =>
+  `printf('%08x-%04x-4000-8000-%012x', ((${i}) * 2654435761) & 4294967295, ${table}, ${i})`;
+const [COMPONENT, INSTANCE, RELEASE, JOB, TASK] = [1, 2, 3, 4, 5].map((table) => idOf(table));
 
 function copyRows(dataDir: string, { components, instances }: Size): void {
   const database = new DatabaseSync(join(dataDir, 'openstage.db'));
-  const componentOf = `(select coalesce((select id from components where name = 'component-' || (i % ${components})), ''))`;
+  const componentOf = `case i % ${components} when 0 then t.component_id else ${idOf(1, `i % ${components}`)} end`;
   const copy = (table: string, count: number, changes: Readonly<Record<string, string | undefined>>) => {
     const columns = database
       .prepare(`select name from pragma_table_info('${table}')`)

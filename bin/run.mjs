@@ -2,12 +2,19 @@
 // Plain JavaScript that any Node understands: finds the Node that the project brings and runs the given script with it.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const FLOOR = 24;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [script, ...args] = process.argv.slice(2);
+
+// Stripping types takes 25 MB that are never given back, and half of the time that a start takes; once is enough.
+// Where this cannot be written, nothing is kept.
+const compiled = join(root, 'node_modules', '.cache', 'openstage');
+// It idles for months: a small young generation saves 25 MB more. The script "start" of package.json says the same.
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'];
 
 function broughtNode() {
   const names = [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
@@ -18,7 +25,10 @@ function broughtNode() {
 }
 
 function run(node) {
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', script, ...args], { stdio: 'inherit' });
+  const child = spawn(node, [...NODE_FLAGS, script, ...args], {
+    stdio: 'inherit',
+    env: { NODE_COMPILE_CACHE: compiled, ...process.env },
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     if (signal) {
@@ -32,6 +42,7 @@ const isFit = Number(process.versions.node.split('.')[0]) >= FLOOR && script !==
 if (isFit) {
   process.argv.splice(1, 2, resolve(script));
   process.removeAllListeners('warning');
+  module.enableCompileCache(compiled);
   await import(pathToFileURL(resolve(script)).href);
 } else {
   const node = Number(process.versions.node.split('.')[0]) >= FLOOR ? process.execPath : broughtNode();

@@ -10,6 +10,8 @@ import { AddressUnavailable, startProxy } from './proxy.ts';
 const SIGTERM_GRACE_MS = 10_000;
 
 const [dataDir, bind, port] = process.argv.slice(2);
+// Everything is loaded by now, and written to Node's cache when this process ends.
+if (dataDir === '--warm') process.exit();
 if (dataDir === undefined || bind === undefined || port === undefined) {
   console.error('usage: main <data directory> <bind address> <port>');
   process.exit(EXIT.usage);
