@@ -1,11 +1,11 @@
 import { atMost, type Figure, type Row } from './figure.ts';
-import { Connection, requestBytes } from './http-load.ts';
+import { inTurns, requestBytes } from './http-load.ts';
 import { seededPlatform, type Seeded, type Size } from './seeded-platform.ts';
 import { ms, quantile, times } from './statistics.ts';
 
-/** Requests of one kind in a row to one platform, then as many to the other. */
-const BLOCK = 50;
-const BLOCKS = 20;
+/** Of each kind to each platform; the first ones, which warm up, do not count. */
+const REQUESTS = 1_500;
+const WARM_UP = 200;
 const MOST = 1.5;
 
 interface Question {
@@ -74,17 +74,13 @@ async function compare(small: Size, large: Size, questions: readonly Question[])
     many = await seededPlatform(large);
     const rows: Row[] = [];
     for (const each of questions) {
-      const latencies = new Map<Seeded, number[]>([
-        [few, []],
-        [many, []],
-      ]);
-      for (let block = 0; block <= BLOCKS; block += 1) {
-        for (const [seeded, samples] of latencies) {
-          const asked = await ask(seeded, each);
-          if (block > 0) samples.push(...asked);
-        }
-      }
-      rows.push(rowOf(each, latencies.get(few) ?? [], latencies.get(many) ?? [], large));
+      const sides = [few, many].map((seeded) => ({
+        port: seeded.platform.httpPort,
+        next: () => requestBytes('GET', seeded.platform.at(each.path(seeded)), seeded.platform.headers),
+      }));
+      await inTurns(sides, WARM_UP);
+      const [ofFew = [], ofMany = []] = await inTurns(sides, REQUESTS);
+      rows.push(rowOf(each, ofFew, ofMany, large));
     }
     return rows;
   } finally {
@@ -109,19 +105,4 @@ function rowOf(
     ratio: times(ratio),
     ...(isGoal && { goal: atMost(ratio, MOST) }),
   };
-}
-
-async function ask(seeded: Seeded, { path }: Question): Promise<readonly number[]> {
-  const { platform } = seeded;
-  const connection = await Connection.open(platform.httpPort);
-  const latencies: number[] = [];
-  for (let request = 0; request < BLOCK; request += 1) {
-    const bytes = requestBytes('GET', platform.at(path(seeded)), platform.headers);
-    const begun = performance.now();
-    const { status, body } = await connection.ask(bytes);
-    latencies.push(performance.now() - begun);
-    if (status !== 200) throw new Error(`GET ${path(seeded)} was answered ${status}: ${body}`);
-  }
-  connection.close();
-  return latencies;
 }

@@ -106,3 +106,33 @@ export async function drive(
     p99Ms: quantile(latencies, 0.99),
   };
 }
+
+export interface Side {
+  readonly port: number;
+  readonly next: () => string;
+}
+
+/** One request to each side in turn, so that what disturbs one disturbs the other; the latencies of each, in ms. */
+export async function inTurns(
+  sides: readonly Side[],
+  requests: number,
+): Promise<readonly (readonly number[])[]> {
+  const asking = await Promise.all(
+    sides.map(async (side) => ({
+      ...side,
+      connection: await Connection.open(side.port),
+      latencies: [] as number[],
+    })),
+  );
+  for (let request = 0; request < requests; request += 1) {
+    for (const { port, next, connection, latencies } of asking) {
+      const bytes = next();
+      const begun = performance.now();
+      const { status, body } = await connection.ask(bytes);
+      latencies.push(performance.now() - begun);
+      if (status >= 300) throw new Error(`Port ${port} answered ${status}: ${body}`);
+    }
+  }
+  for (const { connection } of asking) connection.close();
+  return asking.map(({ latencies }) => latencies);
+}

@@ -50,7 +50,7 @@ export class BenchPlatform {
     const ports = ['--http-port', '0', '--https-port', '0', '--ingress-port', '0'];
     const child = spawn(
       process.execPath,
-      [command, 'serve', '--ephemeral', '--data-dir', dataDir, ...ports],
+      [...NODE_FLAGS, command, 'serve', '--ephemeral', '--data-dir', dataDir, ...ports],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
         detached: true,

@@ -5,6 +5,7 @@ import { jobs } from './jobs.ts';
 import { notMeasured, type Figure, type Row } from './figure.ts';
 import { loadOfOthers } from './machine.ts';
 import { postComponents } from './post-components.ts';
+import { signed } from './signed.ts';
 import { startJava, startNode } from './start.ts';
 
 /** In the order of the table. */
@@ -14,6 +15,7 @@ const figures: readonly Figure[] = [
   postComponents,
   growth,
   growthOfAll,
+  signed,
   jobs,
   ingress,
   idle,
