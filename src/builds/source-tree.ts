@@ -74,6 +74,7 @@ export class SourceTree {
   }
 
   async #isInside(directory: string): Promise<boolean> {
+    if (directory.split('/').includes('..')) return false;
     const place = join(this.dir, directory);
     const real = await realpath(place).catch(() => undefined);
     return real !== undefined && real === join(await realpath(this.dir), directory);

@@ -100,3 +100,8 @@ test('metadata: runtimes and flavors are told as the contract writes them', asyn
     custom: false,
   });
 });
+
+test('metadata: templates are an empty list, one that pagers take', async (t) => {
+  const stage = await openStage(t);
+  assert.deepEqual((await stage.get('/metadata/templates')).body, { templates: [] });
+});
