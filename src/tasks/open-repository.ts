@@ -1,10 +1,8 @@
 import type { Repository } from '../builds/git.ts';
 import { checkedAddresses, machineAddresses, resolveHost, type Purpose } from '../connections/destination.ts';
-import { Problem } from '../domain/errors.ts';
-import { cloneCredential, repositoryPath } from '../domain/git.ts';
 import type { ProjectId } from '../domain/ids.ts';
 import { repositoryUrl, type CodeSource } from '../domain/repository.ts';
-import { findGitAuthorization, unsealCredential } from '../store/git-authorizations.ts';
+import { findCloneCredential } from '../git/clone-credential.ts';
 import type { Parts } from './parts.ts';
 
 const repositories: Purpose = {
@@ -22,7 +20,15 @@ export async function openRepository(
   source: CodeSource,
 ): Promise<Repository> {
   const url = repositoryUrl(source.repoUrl, 'source.spec.repo_url');
-  const credential = await credentialOf(parts, project, source);
+  const { auth } = source;
+  const { store, key } = parts;
+  const credential =
+    auth === undefined
+      ? undefined
+      : await findCloneCredential(
+          { read: store.read, key },
+          { project, name: auth, repoUrl: source.repoUrl },
+        );
   const found = await checkedAddresses(url, {
     allow: parts.fetchAllow,
     resolve: resolveHost,
@@ -36,27 +42,4 @@ export async function openRepository(
     ...(credential && { credential }),
     ...(caFile !== undefined && { caFile }),
   };
-}
-
-async function credentialOf(
-  { store, key }: Pick<Parts, 'store' | 'key'>,
-  project: ProjectId,
-  { auth, repoUrl }: CodeSource,
-): Promise<Repository['credential']> {
-  if (auth === undefined) return undefined;
-  const found = await findGitAuthorization(store.read, project, auth);
-  if (!found) {
-    throw new Problem(
-      'artifactUnavailable',
-      `The git authorization "${auth}" is no longer there; make it again, or name another in source.spec.repo_auth of the component.`,
-    );
-  }
-  // A credential goes to the host that it was made for: whoever names a repository might name his own server.
-  if (repositoryPath(found.host, repoUrl) === undefined) {
-    throw new Problem(
-      'addressForbidden',
-      `The git authorization "${auth}" opens ${found.host}, where ${repoUrl} does not lie; name one that was made for its host.`,
-    );
-  }
-  return cloneCredential(found.api, found.userName, unsealCredential(key, found));
 }
