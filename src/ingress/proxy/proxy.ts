@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { InFlight, RouteTable } from '../../domain/routes.ts';
 import { listenForControl } from './control.ts';
 import type { Controlled } from './control.ts';
+import { loadClient } from './load-client.ts';
 import type { ProxyPaths } from './paths.ts';
 import type { Status } from './protocol.ts';
 import { readKept, writeKept } from './routes-file.ts';
@@ -25,6 +26,7 @@ export class AddressUnavailable extends Error {}
 /** Serves as before from its file, then takes orders. */
 export async function startProxy(start: Start): Promise<Proxy> {
   const { paths, bind, log } = start;
+  await loadClient();
   const kept = await readKept(paths.routes).catch((error: unknown) => {
     log(`${paths.routes} is unreadable and is written anew: ${String(error)}`);
     return undefined;
