@@ -18,6 +18,17 @@ export function settingsTable(): string {
     '',
     'In the file, `resources` maps a resource type, or type/id, to a driver, such as `cce: process`.',
     '',
+    '`git` says, per type of git host (`github`, `gitlab`, `gitee`, `bitbucket`), where the host is if not at its official address, and as what this platform is registered there for authorizations by consent (OAuth):',
+    '',
+    '```yaml',
+    'git:',
+    '  gitlab:',
+    '    host: https://git.example.org',
+    '    client_id: …',
+    '    client_secret: …',
+    '    redirect_uri: https://console.example.org/git/consented',
+    '```',
+    '',
   ].join('\n');
 }
 

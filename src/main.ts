@@ -13,6 +13,7 @@ import { openDataDirectory, type DataDirectory } from './data-directory.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
 import { openProcessDriver } from './drivers/process/driver.ts';
 import { hashPassword } from './iam/passwords.ts';
+import type { GitParts } from './git/parts.ts';
 import { openIngress } from './ingress/ingress.ts';
 import { systemClock } from './jobs/clock.ts';
 import { crashAt } from './jobs/crash-points.ts';
@@ -27,6 +28,7 @@ import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
 import { Collector } from './watch/collector.ts';
 import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from './watch/readiness.ts';
+import { PushFollower } from './watch/push-follower.ts';
 import { Watcher } from './watch/watcher.ts';
 
 export interface Platform {
@@ -90,8 +92,17 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     areAppsOtherUsers: isRoot,
   });
 
+  const git: GitParts = {
+    store,
+    key: data.key,
+    now: Date.now,
+    newNonce: () => randomBytes(12),
+    reach: { allow: parseFetchAllow(settings.fetchAllow) },
+    hosts: settings.git,
+  };
   const parts: Parts = {
     store,
+    git,
     driver: () => driver,
     ingress,
     routes,
@@ -99,7 +110,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     builds,
     sources: openSourceBuilds(settings, users),
     key: data.key,
-    fetchAllow: parseFetchAllow(settings.fetchAllow),
+    fetchAllow: git.reach.allow,
     locator,
     ...(users && { buildUser: users.prepare }),
     buildVariables: settings.buildVariables,
@@ -135,6 +146,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     ...(users && { appUsers: users.applications }),
   };
   const watcher = new Watcher({ services, driver, routes, log });
+  const pushes = new PushFollower({ services, log });
   const collector = new Collector({
     store,
     artifacts,
@@ -152,6 +164,8 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
   const api = await createApi({
     services,
     artifacts,
+    git,
+    followPushes: () => pushes.wake(),
     runtimes: () => describeRuntimes(locator),
     notReady: () => readiness.lacking(),
     bind: settings.bind,
@@ -167,6 +181,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
   await routes.publish();
   engine.start();
   watcher.start();
+  pushes.start();
   collector.start();
   const listening = await api.listen();
 
@@ -183,6 +198,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     async stop() {
       await api.close();
       await watcher.stop();
+      await pushes.stop();
       await collector.stop();
       await engine.stop();
       if (settings.ephemeral) {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
+import { readGitSettings } from './git-settings.ts';
+import type { GitSettings } from './git/parts.ts';
 
 /** A setting that cannot be used; the message names where it came from, what was wrong and what was expected. */
 export class SettingError extends Error {}
@@ -156,7 +158,7 @@ export const rules = {
   fetchAllow: rule(
     'OPENSTAGE_FETCH_ALLOW',
     '',
-    'Hosts and address ranges, by comma, that packages may be fetched from although they are private',
+    'Hosts and address ranges, by comma, that packages may be fetched from, and git hosts asked at, although they are private',
     text,
   ),
   maxPackageMiB: rule('OPENSTAGE_MAX_PACKAGE_MIB', '2048', 'Largest package, in MiB', integer(1, 1_048_576)),
@@ -272,6 +274,8 @@ export type Settings = Values & {
   readonly searchPath: string;
   /** (type/id or type) to driver, from the file's `resources`. */
   readonly resources: Readonly<Record<string, string>>;
+  /** Git hosts of one's own, and this platform as their client, from the file's `git`. */
+  readonly git: GitSettings;
 };
 
 export const names = Object.keys(rules).filter((name): name is Name => name in rules);
@@ -315,6 +319,14 @@ function readResources(content: Source, file: string | undefined): Settings['res
   );
 }
 
+function readGit(content: Source, file: string | undefined): GitSettings {
+  try {
+    return readGitSettings(content['git']);
+  } catch (error) {
+    throw new SettingError(`${file}: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
 /** Flag before variable before file before default. Throws a SettingError. */
 export function readSettings(
   flags: ReadonlyMap<Name, string>,
@@ -323,7 +335,7 @@ export function readSettings(
   const file = optionalPath(flags.get('config') ?? env[rules.config.variable] ?? '');
   const content = readFile(file);
   const unknown = Object.keys(content).filter(
-    (key) => key !== 'resources' && !names.some((name) => keyOf(name) === key),
+    (key) => key !== 'resources' && key !== 'git' && !names.some((name) => keyOf(name) === key),
   );
   if (unknown.length > 0)
     throw new SettingError(`${file}: there is no setting "${unknown.join('", "')}"; see docs/settings.md.`);
@@ -357,5 +369,6 @@ export function readSettings(
     ),
     searchPath: env['PATH'] ?? '',
     resources: readResources(content, file),
+    git: readGit(content, file),
   };
 }

@@ -54,8 +54,11 @@ export async function changeInstance(
   caller: Caller,
   scope: InstanceScope,
   request: ChangeRequest,
+  /** Done in the same transaction, or not at all. */
+  alongside?: (tx: Tx) => Promise<void>,
 ): Promise<Accepted> {
   return acceptJob(services, caller, scope, async (tx, instance) => {
+    await alongside?.(tx);
     const refused = refusal('change', instance.wanted, instance.replicas);
     if (refused) throw new Problem('invalid', refused);
     assertUnchanged(instance, request);

@@ -78,9 +78,15 @@ export const bug: Wire = { status: 500, code: 'SVCSTG.00100500', form: 'gateway'
 /** Seconds that a client is asked to wait where nothing better is known. */
 export const RETRY_AFTER_S = 2;
 
-export function wireOf(error: unknown): Wire {
-  return error instanceof Problem ? wires[error.code] : bug;
+export function wireOf(error: unknown, url = ''): Wire {
+  if (!(error instanceof Problem)) return bug;
+  const { code } = error;
+  // The git API has codes of its own for what may be wrong with any request.
+  if (isGitPath(url) && (code === 'invalid' || code === 'addressForbidden')) return wires.gitInvalid;
+  return wires[code];
 }
+
+const isGitPath = (url: string) => /^\/+v1\/+[^/]+\/+git\//.test(url);
 
 /** The identity calls answer in Keystone's form, all others in that of the gateway or the service. */
 export function isIdentityPath(url: string): boolean {

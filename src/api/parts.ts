@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Services } from '../actions/caller.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Permission } from '../domain/permission.ts';
+import type { GitParts } from '../git/parts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { KeyRing } from '../iam/key-ring.ts';
 import type { SignIn } from '../iam/sign-in.ts';
@@ -31,6 +32,9 @@ export interface RuntimeInfo {
 export interface ApiSettings {
   readonly services: Services;
   readonly artifacts: Pick<ArtifactStore, 'put' | 'open'>;
+  readonly git: GitParts;
+  /** Tells that a push was written down. */
+  readonly followPushes: () => void;
   readonly runtimes: () => Promise<readonly RuntimeInfo[]>;
   /** A sentence on what is not ready; undefined when all is. */
   readonly notReady: () => Promise<string | undefined>;

@@ -14,6 +14,7 @@ import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
 import { Signatures } from '../iam/signatures.ts';
 import { MAX_BODY_BYTES, parseBody } from './body.ts';
 import { errorBody, isIdentityPath, RETRY_AFTER_S, wireOf } from './errors.ts';
+import { gitRoutes } from './git/routes.ts';
 import { addGuard, type GuardedRoute } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { identityRoutes } from './identity/routes.ts';
@@ -109,6 +110,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   await app.register(healthRoutes(parts));
   await app.register(identityRoutes(parts));
   await app.register(v2Routes(parts));
+  await app.register(gitRoutes(parts));
   await app.register(packageRoutes(parts));
   await app.ready();
 
@@ -196,7 +198,7 @@ const entries = (value: unknown): [string, unknown][] =>
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = asProblem(error);
-  const wire = wireOf(problem);
+  const wire = wireOf(problem, request.url);
   if (wire.status >= 500) {
     request.log.error({ err: error, request: request.id, method: request.method }, 'a request failed');
   }

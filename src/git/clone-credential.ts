@@ -1,9 +1,8 @@
-import type { Key } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { cloneCredential, repositoryPath, type CloneCredential } from '../domain/git.ts';
 import type { ProjectId } from '../domain/ids.ts';
-import { findGitAuthorization, unsealCredential } from '../store/git-authorizations.ts';
-import type { Db } from '../store/open.ts';
+import { authorizationOf, freshCredential } from './authorized.ts';
+import type { GitParts } from './parts.ts';
 
 export interface CloneRequest {
   readonly project: ProjectId;
@@ -14,19 +13,13 @@ export interface CloneRequest {
 
 /**
  * What git is given to clone a repository. A Problem of code `gitAuthInvalid` where there is no such authorization,
- * or where the repository lies elsewhere than on the very host that it was made for.
+ * where the repository lies elsewhere than on the very host that it was made for, or where its consent has ended.
  */
 export async function findCloneCredential(
-  { read, key }: { readonly read: Db; readonly key: Key },
+  parts: GitParts,
   { project, name, repoUrl }: CloneRequest,
 ): Promise<CloneCredential> {
-  const found = await findGitAuthorization(read, project, name);
-  if (!found) {
-    throw new Problem(
-      'gitAuthInvalid',
-      `The git authorization "${name}" does not exist in this project; create it, or name one of GET git/auths.`,
-    );
-  }
+  const found = await authorizationOf(parts, project, name);
   if (repositoryPath(found.host, repoUrl) === undefined) {
     throw new Problem(
       'gitAuthInvalid',
@@ -34,5 +27,5 @@ export async function findCloneCredential(
         'name a repository there, or the authorization of the other host.',
     );
   }
-  return cloneCredential(found.api, found.userName, unsealCredential(key, found));
+  return cloneCredential(found.api, found.userName, await freshCredential(parts, found));
 }

@@ -5,6 +5,7 @@ import type { PassedOn } from '../builds/passed-on.ts';
 import type { SourceBuilds } from '../builds/source-builds.ts';
 import type { Key } from '../domain/envelope.ts';
 import type { Driver } from '../drivers/driver.ts';
+import type { GitParts } from '../git/parts.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import type { Locator } from '../runtimes/locate.ts';
 import type { Store } from '../store/open.ts';
@@ -32,6 +33,7 @@ export interface Parts {
   /** Opens what is sealed. */
   readonly key: Key;
   readonly fetchAllow: FetchAllow;
+  readonly git: GitParts;
   readonly locator: Locator;
   /** Numeric user of build steps, where the platform runs as root. */
   readonly buildUser?: number;

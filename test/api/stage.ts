@@ -14,6 +14,7 @@ import { createApi, type Api } from '../../src/api/server.ts';
 import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
 import { hostId, projectId, userId, type ProjectId, type UserId } from '../../src/domain/ids.ts';
 import type { RoleName } from '../../src/domain/permission.ts';
+import type { GitParts } from '../../src/git/parts.ts';
 import { hashPassword } from '../../src/iam/passwords.ts';
 import { issueToken } from '../../src/iam/tokens.ts';
 import { randomJobIds } from '../../src/jobs/open-job.ts';
@@ -222,7 +223,10 @@ export class Stage {
 
 export async function openStage(
   t: Pick<TestContext, 'after'>,
-  changes: Partial<ApiSettings> & { readonly now?: () => number } = {},
+  changes: Partial<Omit<ApiSettings, 'git'>> & {
+    readonly now?: () => number;
+    readonly git?: Partial<Pick<GitParts, 'reach' | 'hosts'>>;
+  } = {},
 ): Promise<Stage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'openstage-api-'));
   const logged: string[] = [];
@@ -255,10 +259,13 @@ export async function openStage(
     driverOf: () => 'process',
   };
   certificate ??= makeCertificate();
-  const { now: _, ...settings } = changes;
+  const { now: _, git, ...settings } = changes;
+  const { key, newNonce } = services;
   const api = await createApi({
     services,
     artifacts: new ArtifactStore(dataDir),
+    git: { store, key, now, newNonce, reach: { allow: [] }, hosts: {}, ...git },
+    followPushes: () => {},
     runtimes: async () => runtimes,
     notReady: async () => undefined,
     bind: '127.0.0.1',

@@ -83,8 +83,16 @@ for (const { name, create } of databases()) {
     await store.write((tx) =>
       insertGitAuthorization(tx, anAuthorization('gl-ann', { host: 'https://git.example.org/lab' })),
     );
+    const parts = {
+      store,
+      key,
+      now: () => 0,
+      newNonce: () => randomBytes(12),
+      reach: { allow: [] },
+      hosts: {},
+    };
     const ask = (repoUrl: string, project = aProject, called = 'gl-ann') =>
-      findCloneCredential({ read: store.read, key }, { project, name: called, repoUrl });
+      findCloneCredential(parts, { project, name: called, repoUrl });
     assert.deepEqual(await ask('https://git.example.org/lab/shop/cart.git'), {
       user: 'oauth2',
       password: 'glpat-secret',

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { Problem } from '../domain/errors.ts';
+import type { JobId } from '../domain/ids.ts';
+import { takeGitPush, type GitPush } from '../store/git-pushes.ts';
+import { noteDelivery } from '../store/git-hooks.ts';
+import { findInstance } from '../store/instances.ts';
+import { findOpenUserJob } from '../store/jobs.ts';
+import { findRelease } from '../store/releases.ts';
+import { findUser } from '../store/users.ts';
+import type { Caller, Services } from './caller.ts';
+import { changeInstance } from './change-instance.ts';
+
+/** Another node, or a later push, was faster. */
+class Taken extends Error {}
+
+/**
+ * Opens a change of an instance to what its branch is now, as the maker of the hook. Undefined where nothing was
+ * opened: a job is open, and the push waits for its end; or the push is void.
+ */
+export async function followPush(services: Services, push: GitPush): Promise<JobId | undefined> {
+  const { store } = services;
+  if (await findOpenUserJob(store.read, push.instance)) return undefined;
+  const instance = await findInstance(store.read, push.instance, { project: push.project });
+  const maker = await findUser(store.read, push.user);
+  if (!instance || instance.wanted !== 'running' || maker?.isEnabled !== true) {
+    await store.write((tx) => takeGitPush(tx, push));
+    return undefined;
+  }
+  const release = await findRelease(store.read, instance.servingRelease ?? instance.requestedRelease);
+  if (!release) throw new Error(`Instance ${instance.id} names a release that is not stored.`);
+  const { application, component, id } = instance;
+  try {
+    const opened = await changeInstance(
+      services,
+      callerOf(push),
+      { application, component, instance: id },
+      { label: release.content.label },
+      async (tx) => {
+        if (!(await takeGitPush(tx, push))) throw new Taken();
+      },
+    );
+    return opened.job;
+  } catch (error) {
+    if (error instanceof Taken) return undefined;
+    if (!(error instanceof Problem) || error.code === 'instanceBusy' || error.code === 'unavailable') {
+      if (error instanceof Problem && error.code === 'instanceBusy') return undefined;
+      throw error;
+    }
+    // It would be refused the next time too; the hook tells why.
+    const text = `Instance ${instance.id} could not follow the push to ${push.branch}: ${error.message}`;
+    await store.write(async (tx) => {
+      await takeGitPush(tx, push);
+      await noteDelivery(tx, { project: push.project, id: push.hook }, { time: services.now(), text });
+    });
+    throw error;
+  }
+}
+
+const callerOf = (push: GitPush): Caller => ({
+  project: push.project,
+  user: push.user,
+  userName: push.userName,
+  requestId: push.request,
+  requestHash: createHash('sha256')
+    .update(JSON.stringify(['push', push.instance, push.number, push.sha, push.receiveTime]))
+    .digest('hex'),
+});
