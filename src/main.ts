@@ -109,7 +109,6 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     artifacts,
     builds,
     sources: openSourceBuilds(settings, users),
-    key: data.key,
     fetchAllow: git.reach.allow,
     locator,
     ...(users && { buildUser: users.prepare }),

@@ -15,20 +15,16 @@ const repositories: Purpose = {
 
 /** A repository with the addresses that it may be reached at, and with what opens it. */
 export async function openRepository(
-  parts: Pick<Parts, 'store' | 'key' | 'fetchAllow' | 'sources'>,
+  parts: Pick<Parts, 'git' | 'fetchAllow' | 'sources'>,
   project: ProjectId,
   source: CodeSource,
 ): Promise<Repository> {
   const url = repositoryUrl(source.repoUrl, 'source.spec.repo_url');
   const { auth } = source;
-  const { store, key } = parts;
   const credential =
     auth === undefined
       ? undefined
-      : await findCloneCredential(
-          { read: store.read, key },
-          { project, name: auth, repoUrl: source.repoUrl },
-        );
+      : await findCloneCredential(parts.git, { project, name: auth, repoUrl: source.repoUrl });
   const found = await checkedAddresses(url, {
     allow: parts.fetchAllow,
     resolve: resolveHost,

@@ -3,7 +3,6 @@ import type { FetchAllow } from '../connections/fetch-allow.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import type { PassedOn } from '../builds/passed-on.ts';
 import type { SourceBuilds } from '../builds/source-builds.ts';
-import type { Key } from '../domain/envelope.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { GitParts } from '../git/parts.ts';
 import type { Ingress } from '../ingress/ingress.ts';
@@ -30,8 +29,6 @@ export interface Parts {
   readonly builds: BuildStore;
   /** Builds from code. */
   readonly sources: SourceBuilds;
-  /** Opens what is sealed. */
-  readonly key: Key;
   readonly fetchAllow: FetchAllow;
   readonly git: GitParts;
   readonly locator: Locator;

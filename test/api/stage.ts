@@ -260,7 +260,7 @@ export async function openStage(
   };
   certificate ??= makeCertificate();
   const { now: _, git, ...settings } = changes;
-  const { key, newNonce } = services;
+  const { newNonce } = services;
   const api = await createApi({
     services,
     artifacts: new ArtifactStore(dataDir),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cloneCredential, hostAddress, repositoryKey } from '../../src/domain/git.ts';
+import { cloneCredential, hostAddress, repositoryKey, repositoryPath } from '../../src/domain/git.ts';
 
 test('one repository has one key, however its address is written', () => {
   const key = 'git.example.org/shop/cart';
@@ -42,4 +42,28 @@ test('git is given the user name that each host wants beside a token', () => {
   assert.deepEqual(users, ['x-access-token', 'oauth2', 'x-token-auth', 'ann', 'ann']);
   const own = { kind: 'password', user: 'domain/tenant', password: 'p' } as const;
   assert.deepEqual(cloneCredential('devcloud', 'ann', own), { user: 'domain/tenant', password: 'p' });
+});
+
+test('a credential is good for repositories of its own host and for no others', () => {
+  const host = 'https://git.example.org/lab';
+  assert.equal(repositoryPath(host, 'https://git.example.org/lab/shop/cart.git'), 'shop/cart');
+  assert.equal(repositoryPath(host, 'https://git.example.org/lab/shop/web/cart'), 'shop/web/cart');
+  for (const elsewhere of [
+    'https://evil.example/lab/shop/cart.git',
+    'http://git.example.org/lab/shop/cart.git',
+    'https://git.example.org:8443/lab/shop/cart.git',
+    'https://git.example.org/shop/cart.git',
+    'https://git.example.org/lab/../shop/cart.git',
+    'https://git.example.org/lab/%2e%2e/shop/cart.git',
+    'https://git.example.org@evil.example/lab/shop/cart.git',
+    'https://ann:x@git.example.org/lab/shop/cart.git',
+    'https://git.example.org/lab',
+    'ssh://git.example.org/lab/shop/cart.git',
+    'file:///lab/shop/cart.git',
+  ]) {
+    assert.equal(repositoryPath(host, elsewhere), undefined, elsewhere);
+  }
+  const devcloud = 'https://devcloud.huaweicloud.com';
+  assert.equal(repositoryPath(devcloud, 'https://codehub.eu.huaweicloud.com/a/b.git'), 'a/b');
+  assert.equal(repositoryPath(devcloud, 'https://evilhuaweicloud.com/a/b.git'), undefined);
 });

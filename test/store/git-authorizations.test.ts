@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { seal } from '../../src/domain/envelope.ts';
 import { authorizationStatus, type Credential } from '../../src/domain/git.ts';
 import { projectId } from '../../src/domain/ids.ts';
-import { findCloneCredential } from '../../src/git/clone-credential.ts';
 import {
   deleteGitAuthorization,
   findGitAuthorization,
@@ -76,43 +75,5 @@ for (const { name, create } of databases()) {
     assert.deepEqual(changed, { ...one, secret, status: authorizationStatus.overdue, updateTime: 2_000 });
     assert.equal(await store.write((tx) => deleteGitAuthorization(tx, aProject, 'gl-ann')), true);
     assert.equal(await store.write((tx) => deleteGitAuthorization(tx, aProject, 'gl-ann')), false);
-  });
-
-  test(`${name}: a credential is given for repositories of its own host and for no others`, async (t) => {
-    const store = await (await create(t)).open();
-    await store.write((tx) =>
-      insertGitAuthorization(tx, anAuthorization('gl-ann', { host: 'https://git.example.org/lab' })),
-    );
-    const parts = {
-      store,
-      key,
-      now: () => 0,
-      newNonce: () => randomBytes(12),
-      reach: { allow: [] },
-      hosts: {},
-    };
-    const ask = (repoUrl: string, project = aProject, called = 'gl-ann') =>
-      findCloneCredential(parts, { project, name: called, repoUrl });
-    assert.deepEqual(await ask('https://git.example.org/lab/shop/cart.git'), {
-      user: 'oauth2',
-      password: 'glpat-secret',
-    });
-    for (const url of [
-      'https://evil.example/lab/shop/cart.git',
-      'http://git.example.org/lab/shop/cart.git',
-      'https://git.example.org:8443/lab/shop/cart.git',
-      'https://git.example.org/shop/cart.git',
-      'https://git.example.org/lab/../shop/cart.git',
-      'https://git.example.org/lab/%2e%2e/shop/cart.git',
-      'https://git.example.org@evil.example/lab/shop/cart.git',
-      'https://ann:x@git.example.org/lab/shop/cart.git',
-      'https://git.example.org/lab',
-      'ssh://git.example.org/lab/shop/cart.git',
-      'file:///lab/shop/cart.git',
-    ]) {
-      await assert.rejects(ask(url), { code: 'gitAuthInvalid' }, url);
-    }
-    await assert.rejects(ask('https://git.example.org/lab/a/b', projectId('other')), /does not exist/);
-    await assert.rejects(ask('https://git.example.org/lab/a/b', aProject, 'gl-bob'), /does not exist/);
   });
 }

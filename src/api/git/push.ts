@@ -47,6 +47,7 @@ export const pushRoutes =
     app.post(
       '/push/:hook_id',
       {
+        config: { permission: 'public' },
         bodyLimit: MAX_DELIVERY_BYTES,
         schema: {
           operationId: 'ReceivePush',

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Parts } from '../parts.ts';
-import { requireProject } from '../session.ts';
 import { authorizationRoutes } from './authorizations.ts';
 import { fileRoutes } from './files.ts';
 import { pushHookRoutes, pushRoutes } from './push.ts';
@@ -12,12 +11,16 @@ export const gitRoutes =
   async (app) => {
     await app.register(
       async (git) => {
-        await git.register(async (own) => {
-          own.addHook('onRequest', requireProject(parts.authenticator));
-          for (const routes of [authorizationRoutes, repositoryRoutes, fileRoutes, pushHookRoutes])
-            await own.register(routes(parts));
-        });
-        await git.register(pushRoutes(parts));
+        for (const routes of [
+          authorizationRoutes,
+          repositoryRoutes,
+          fileRoutes,
+          pushHookRoutes,
+          // Takes bodies in a way of its own, and so is a plugin of its own.
+          pushRoutes,
+        ]) {
+          await git.register(routes(parts));
+        }
       },
       { prefix: '/v1/:project_id/git' },
     );
