@@ -6,9 +6,9 @@ import { noteDelivery } from '../store/git-hooks.ts';
 import { findInstance } from '../store/instances.ts';
 import { findOpenUserJob } from '../store/jobs.ts';
 import { findRelease } from '../store/releases.ts';
-import { findUser } from '../store/users.ts';
 import type { Caller, Services } from './caller.ts';
 import { changeInstance } from './change-instance.ts';
+import { mayDeploy } from './push-maker.ts';
 
 /** Another node, or a later push, was faster. */
 class Taken extends Error {}
@@ -21,8 +21,8 @@ export async function followPush(services: Services, push: GitPush): Promise<Job
   const { store } = services;
   if (await findOpenUserJob(store.read, push.instance)) return undefined;
   const instance = await findInstance(store.read, push.instance, { project: push.project });
-  const maker = await findUser(store.read, push.user);
-  if (!instance || instance.wanted !== 'running' || maker?.isEnabled !== true) {
+  const isVoid = !instance || instance.wanted !== 'running' || !(await mayDeploy(store.read, push));
+  if (isVoid) {
     await store.write((tx) => takeGitPush(tx, push));
     return undefined;
   }
@@ -60,6 +60,8 @@ const callerOf = (push: GitPush): Caller => ({
   project: push.project,
   user: push.user,
   userName: push.userName,
+  // Nothing is answered to anybody.
+  mayReadValues: false,
   requestId: push.request,
   requestHash: createHash('sha256')
     .update(JSON.stringify(['push', push.instance, push.number, push.sha, push.receiveTime]))

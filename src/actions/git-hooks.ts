@@ -14,6 +14,7 @@ import {
   type GitHook,
 } from '../store/git-hooks.ts';
 import type { Caller } from './caller.ts';
+import { mayDeploy } from './push-maker.ts';
 
 export interface HookRequest {
   /** Name of the authorization that opens the host. */
@@ -41,6 +42,12 @@ export async function createHook(
     const type = authorization.repoType;
     if (id === undefined) return { hook: await host.createHook(repository, { url, secret }), type };
     assertSecret(secret);
+    if (!(await mayDeploy(parts.store.read, caller))) {
+      throw new Problem(
+        'forbidden',
+        'The IAM user is not authorized to access the API: a hook that leads to this platform upgrades instances as its maker, who lacks the permission servicestage:app:deploy in this project; ask an administrator for a role that has it.',
+      );
+    }
     const own = await describe(parts, caller, { id, repository, secret }, { host, authorization });
     // Kept first: a host announces the hook itself before it answers.
     if (!(await parts.store.write((tx) => putGitHook(tx, own)))) throw idTaken(id);

@@ -11,7 +11,7 @@ import { putGitPush } from '../store/git-pushes.ts';
 import { listInstancesOfComponents } from '../store/instance-lists.ts';
 import type { Instance } from '../store/instances.ts';
 import type { Tx } from '../store/open.ts';
-import { findUser } from '../store/users.ts';
+import { mayDeploy } from './push-maker.ts';
 
 export interface PushDelivery extends Delivery {
   readonly project: ProjectId;
@@ -53,7 +53,7 @@ export async function receivePush(parts: GitParts, delivery: PushDelivery): Prom
   }
   const announced = announcedBy(hook.api, delivery.headers, parsed(delivery.body));
   if (announced.pushes.length === 0) return 0;
-  await assertMakerIsThere(parts, hook);
+  await assertMakerMay(parts, hook);
   return parts.store.write(async (tx) => {
     const followers = await followersOf(tx, hook, announced);
     for (const { instance, push } of followers) {
@@ -89,9 +89,8 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-async function assertMakerIsThere({ store, now }: GitParts, hook: GitHook): Promise<void> {
-  const maker = await findUser(store.read, hook.user);
-  if (maker?.isEnabled === true) return;
+async function assertMakerMay({ store, now }: GitParts, hook: GitHook): Promise<void> {
+  if (await mayDeploy(store.read, hook)) return;
   const text = `Nothing follows: ${hook.userName}, who made the hook, may not change instances any more; create it anew.`;
   await store.write((tx) => noteDelivery(tx, hook, { time: now(), text }));
   throw new Problem('forbidden', text);

@@ -64,6 +64,8 @@ test('public are only those routes that must be', async (t) => {
     'GET /openapi.json',
     'GET /readyz',
     'GET /version',
+    // Signed by a git host with the secret of its hook.
+    'POST /v1/:project_id/git/push/:hook_id',
     'POST /v3/auth/tokens',
   ]);
 });

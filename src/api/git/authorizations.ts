@@ -35,6 +35,7 @@ export const authorizationRoutes =
     app.get(
       '/auths',
       {
+        config: { permission: 'servicestage:repositoryAuth:list' },
         schema: {
           operationId: 'ListAuthorizations',
           tags,
@@ -55,6 +56,7 @@ export const authorizationRoutes =
     app.get(
       '/auths/:repo_type/redirect',
       {
+        config: { permission: 'servicestage:repositoryAuth:create' },
         schema: {
           operationId: 'ShowRedirectUrl',
           summary: "Address of the git host's consent page; it leads back with code and state",
@@ -75,6 +77,7 @@ export const authorizationRoutes =
     app.post(
       '/auths/:repo_type/oauth',
       {
+        config: { permission: 'servicestage:repositoryAuth:create' },
         schema: {
           operationId: 'CreateOAuth',
           tags,
@@ -95,6 +98,7 @@ export const authorizationRoutes =
     app.post(
       '/auths/:repo_type/password',
       {
+        config: { permission: 'servicestage:repositoryAuth:create' },
         schema: {
           operationId: 'CreatePasswordAuth',
           tags,
@@ -115,6 +119,7 @@ export const authorizationRoutes =
     app.post(
       '/auths/:repo_type/personal',
       {
+        config: { permission: 'servicestage:repositoryAuth:create' },
         schema: {
           operationId: 'CreatePersonalAuth',
           tags,
@@ -135,6 +140,7 @@ export const authorizationRoutes =
     app.delete(
       '/auths/:name',
       {
+        config: { permission: 'servicestage:repositoryAuth:delete' },
         schema: {
           operationId: 'DeleteAuthorize',
           tags,

@@ -19,6 +19,7 @@ export const fileRoutes =
     app.get(
       `${base}/trees`,
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListTrees',
           summary: 'Paths of all files',
@@ -39,6 +40,7 @@ export const fileRoutes =
     app.get(
       `${base}/:path`,
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ShowContent',
           tags,
@@ -59,6 +61,7 @@ export const fileRoutes =
     app.post(
       `${base}/:path`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'CreateFile',
           tags,
@@ -83,6 +86,7 @@ export const fileRoutes =
     app.put(
       `${base}/:path`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'UpdateFile',
           tags,
@@ -108,6 +112,7 @@ export const fileRoutes =
     app.delete(
       `${base}/:path`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'DeleteFile',
           summary: 'Queries ref, message and sha are required',

@@ -92,6 +92,7 @@ export const pushHookRoutes =
     app.get(
       '/push/:hook_id',
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ShowPushHook',
           summary: 'What became of the last delivery of a hook that leads here',

@@ -23,6 +23,7 @@ export const repositoryRoutes =
     app.get(
       '/repos/namespaces',
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListNamespaces',
           tags,
@@ -39,6 +40,7 @@ export const repositoryRoutes =
     app.get(
       '/repos/project-info',
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ShowProjectDetail',
           summary: 'Finds a repository by the address that it is cloned from',
@@ -72,6 +74,7 @@ export const repositoryRoutes =
     app.get(
       '/repos/:namespace/projects',
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListProjects',
           tags,
@@ -90,6 +93,7 @@ export const repositoryRoutes =
     app.post(
       '/repos/:namespace/projects',
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'CreateProject',
           tags,
@@ -110,6 +114,7 @@ export const repositoryRoutes =
     app.get(
       `${base}/branches`,
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListBranches',
           tags,
@@ -127,6 +132,7 @@ export const repositoryRoutes =
     app.get(
       `${base}/tags`,
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListTags',
           tags,
@@ -144,6 +150,7 @@ export const repositoryRoutes =
     app.post(
       `${base}/tags`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'CreateTag',
           tags,
@@ -167,6 +174,7 @@ export const repositoryRoutes =
     app.delete(
       `${base}/tags/:tag_name`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'DeleteTag',
           tags,
@@ -185,6 +193,7 @@ export const repositoryRoutes =
     app.get(
       `${base}/commits`,
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListCommits',
           summary: 'The newest hundred of a branch, a tag or the default branch',
@@ -213,6 +222,7 @@ export const repositoryRoutes =
     app.get(
       `${base}/hooks`,
       {
+        config: { permission: 'servicestage:repositoryAuth:get' },
         schema: {
           operationId: 'ListHooks',
           tags,
@@ -233,6 +243,7 @@ export const repositoryRoutes =
     app.post(
       `${base}/hooks`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'CreateHook',
           summary:
@@ -259,6 +270,7 @@ export const repositoryRoutes =
     app.delete(
       `${base}/hooks/:hook_id`,
       {
+        config: { permission: 'servicestage:repositoryAuth:modify' },
         schema: {
           operationId: 'DeleteHook',
           tags,
