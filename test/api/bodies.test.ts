@@ -47,6 +47,12 @@ const knownFor =
       case 'type':
         if (/base_resources/.test(place)) return usually(fc.constantFrom('cce', 'CCE', 'cci', 'ecs', 'as'));
         return /^(artifacts|source)\b/.test(place) ? fc.constant('package') : undefined;
+      case 'repo_type':
+        return fc.constantFrom('GitHub', 'GitLab', 'Gitee', 'Bitbucket', 'DevCloud');
+      case 'repo_url':
+        return fc.constant('https://git.example.org/shop/cart.git');
+      case 'repo_ref':
+        return fc.constantFrom('main', 'v1.0.0');
       case 'hosts':
         return fc.constant([HOST]);
       case 'action':
@@ -61,7 +67,6 @@ const knownFor =
       case 'scheduler':
       case 'container_spec':
       case 'lifecycle':
-      case 'build':
         return fc.constantFrom(undefined, {});
       case 'logs':
       case 'storage':
@@ -81,6 +86,7 @@ const states: readonly (readonly [why: string, says: RegExp])[] = [
   ['a type of an open list', /^Base resource .* has type ".*"; expected cce/s],
   ['what cannot change', /cannot be changed; leave \w+ out/],
   ['a member that another one asks for', /^Field ".*" is missing; (a source of kind|expected)/s],
+  ['a member that another one excludes', /; with \w+ leave it out/],
   ['parameters that an action asks for', /^Field "parameters.*(missing|expected)/s],
   ['one package for one process', /^artifacts holds \d+ entries; expected one/],
   ['at least one of a list', /would have no base resource/],

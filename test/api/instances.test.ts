@@ -199,7 +199,7 @@ test('probes and strategy are echoed as they were sent, a scheme in upper case; 
       { name: 'A', value: '1' },
       { name: 'A', value: '2', internal: true },
     ],
-    strategy: { upgrade: 'Recreate', spec: { maxSurge: 1, maxUnavailable: 0 } },
+    strategy: { upgrade: 'RollingUpdate', spec: { maxSurge: 1, maxUnavailable: 0 } },
     probes: { readinessProbe: probe },
     storage: [],
     lifecycle: { entrypoint: { command: [], args: [] } },

@@ -7,12 +7,13 @@ import { Described, memberAt, type Exchange, type OpenApi } from './described.ts
 const read = (text: string): OpenApi => JSON.parse(text);
 
 /**
- * What the platform takes beside the contract's words, and so echoes: a component's source may be all that an
- * instance's artifacts may be.
+ * What the platform takes beside the contract's words, and so echoes: packages of any web server, and a component's
+ * source may be all that an instance's artifacts may be.
  */
 const wider: readonly { readonly at: string; readonly values: readonly string[] }[] = [
   { at: 'SourceSpec/properties/storage', values: ['devcloud', 'http', 'https'] },
   { at: 'SourceSpec/properties/type', values: ['image'] },
+  { at: 'ArtifactStorage', values: ['http', 'https'] },
 ];
 
 function widened(document: OpenApi): OpenApi {
