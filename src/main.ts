@@ -10,7 +10,9 @@ import { parseFetchAllow } from './connections/fetch-allow.ts';
 import { BuildStore } from './builds/build-store.ts';
 import { SourceBuilds } from './builds/source-builds.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
+import { readHostPaths, type Grants } from './domain/grants.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
+import { isWithin } from './domain/volume.ts';
 import { openProcessDriver } from './drivers/process/driver.ts';
 import { hashPassword } from './iam/passwords.ts';
 import type { GitParts } from './git/parts.ts';
@@ -22,7 +24,7 @@ import { randomJobIds } from './jobs/open-job.ts';
 import { runtimes } from './runtimes/all.ts';
 import { createLocator, type Locator } from './runtimes/locate.ts';
 import { keepNode } from './runtimes/own-node.ts';
-import type { Settings } from './settings.ts';
+import { SettingError, type Settings } from './settings.ts';
 import { openStore } from './store/open.ts';
 import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
@@ -100,6 +102,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     reach: { allow: parseFetchAllow(settings.fetchAllow) },
     hosts: settings.git,
   };
+  const grants = readGrants(settings, data);
   const parts: Parts = {
     store,
     git,
@@ -111,6 +114,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     sources: openSourceBuilds(settings, users),
     fetchAllow: git.reach.allow,
     locator,
+    grants,
     ...(users && { buildUser: users.prepare }),
     buildVariables: settings.buildVariables,
     now: Date.now,
@@ -142,6 +146,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     wake: () => engine.wake(),
     jobIds: randomJobIds,
     driverOf: (resource) => driverOf(settings, resource),
+    grants,
     ...(users && { appUsers: users.applications }),
   };
   const watcher = new Watcher({ services, driver, routes, log });
@@ -260,6 +265,24 @@ function openSourceBuilds(settings: Settings, users: ReturnType<typeof usersOf> 
     ...(users && { users }),
     ...(caFile !== undefined && { caFile }),
   });
+}
+
+/** Read at start: a host path that holds the platform's own files would give every secret away. */
+function readGrants({ hostPaths, region, connections }: Settings, data: DataDirectory): Grants {
+  const granted = readHostPaths(hostPaths, region);
+  for (const { dir } of granted) {
+    const own = [data.path, data.keyFile].find((path) => isWithin(path, dir) || isWithin(dir, path));
+    if (own === undefined) continue;
+    throw new SettingError(
+      `OPENSTAGE_HOST_PATHS names ${dir}, which holds or lies in the platform's own ${own}; name directories apart from it.`,
+    );
+  }
+  return {
+    hostPaths: granted,
+    connections,
+    mayMount: process.platform === 'linux' && process.getuid?.() === 0,
+    dataDir: data.path,
+  };
 }
 
 function driverOf({ resources }: Settings, { type, id }: Pick<Resource, 'type' | 'id'>): DriverName {

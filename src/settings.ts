@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { readGitSettings } from './git-settings.ts';
 import type { GitSettings } from './git/parts.ts';
+import type { Connection } from './domain/grants.ts';
+import { SettingError } from './setting-error.ts';
+import { readResources } from './resource-settings.ts';
 
-/** A setting that cannot be used; the message names where it came from, what was wrong and what was expected. */
-export class SettingError extends Error {}
+export { SettingError };
 
 interface Rule<T> {
   /** The environment variable; the flag and the file's key follow from it: OPENSTAGE_DATA_DIR, --data-dir, data_dir. */
@@ -174,6 +176,12 @@ export const rules = {
       return { low, high };
     },
   ),
+  hostPaths: rule(
+    'OPENSTAGE_HOST_PATHS',
+    '',
+    "Directories, by comma, that HostPath storage may name: of the region's project; `team:/srv/team` of the project team, `*:/srv/all` of all",
+    text,
+  ),
   keepReleases: rule(
     'OPENSTAGE_KEEP_RELEASES',
     '20',
@@ -276,6 +284,8 @@ export type Settings = Values & {
   readonly resources: Readonly<Record<string, string>>;
   /** Git hosts of one's own, and this platform as their client, from the file's `git`. */
   readonly git: GitSettings;
+  /** How applications reach resources, from the same. */
+  readonly connections: readonly Connection[];
 };
 
 export const names = Object.keys(rules).filter((name): name is Name => name in rules);
@@ -298,25 +308,6 @@ function readFile(file: string | undefined): Source {
     );
   }
   return Object.fromEntries(Object.entries(content).map(([key, value]) => [key.replaceAll('-', '_'), value]));
-}
-
-function readResources(content: Source, file: string | undefined): Settings['resources'] {
-  const resources = content['resources'] ?? {};
-  if (typeof resources !== 'object' || resources === null || Array.isArray(resources)) {
-    throw new SettingError(
-      `${file}: "resources" must map a type, or type/id, to a driver, such as "cce: process".`,
-    );
-  }
-  for (const [resource, driver] of Object.entries(resources)) {
-    if (driver !== 'process') {
-      throw new SettingError(
-        `${file}: resources.${resource} names the driver "${String(driver)}"; there is "process".`,
-      );
-    }
-  }
-  return Object.fromEntries(
-    Object.entries(resources).map(([resource, driver]) => [resource, String(driver)]),
-  );
 }
 
 function readGit(content: Source, file: string | undefined): GitSettings {
@@ -368,7 +359,7 @@ export function readSettings(
       values.buildEnv.map((name) => [name, env[name] ?? ''] as const).filter(([, value]) => value !== ''),
     ),
     searchPath: env['PATH'] ?? '',
-    resources: readResources(content, file),
     git: readGit(content, file),
+    ...readResources(content['resources'], file ?? 'The settings', values.region),
   };
 }

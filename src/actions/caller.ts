@@ -1,4 +1,5 @@
 import type { Key } from '../domain/envelope.ts';
+import type { Grants } from '../domain/grants.ts';
 import type { InstanceId, JobId, ProjectId, UserId } from '../domain/ids.ts';
 import type { DriverName, Resource } from '../domain/resource.ts';
 import type { JobIds } from '../jobs/open-job.ts';
@@ -35,6 +36,8 @@ export interface Services {
   readonly jobIds: JobIds;
   /** Which driver runs a resource, by the settings. */
   readonly driverOf: (resource: Resource) => DriverName;
+  /** What the operator lets projects have. */
+  readonly grants: Grants;
   /** Numeric users for applications; absent where the platform is not root. */
   readonly appUsers?: { readonly low: number; readonly high: number };
 }

@@ -20,15 +20,18 @@ import type {
   ProbeRequest,
 } from '../domain/request.ts';
 import type { Services } from './caller.ts';
+import { planVolumes } from './plan-volumes.ts';
 import { sealVariables } from './seal-variables.ts';
 
-type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now'>;
+type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now' | 'grants'>;
 
 /** What a release is planned from, besides the request. */
 export interface Surroundings {
   /** The component's own source, used where the instance never got artifacts of its own. */
   readonly componentSource: Source | undefined;
   readonly inheritedEnv: readonly SealedVariable[];
+  /** Name of the project, by which the operator grants. */
+  readonly project: string;
 }
 
 /** The content of a first release, or of the next one where there is a release to change. */
@@ -50,6 +53,9 @@ export function planRelease(
   const liveness = probes ? bare(probes.liveness) : current?.liveness;
   const lifecycle = configuration?.lifecycle ? bareLifecycle(configuration.lifecycle) : current?.lifecycle;
   const batches = configuration?.strategy ? configuration.strategy.batches : current?.batches;
+  const volumes = configuration?.volumes
+    ? planVolumes(sealing.grants, surroundings.project, configuration.volumes)
+    : current?.volumes;
   const contractPort = onePort(externalAccesses, configuration, current);
   return {
     label: request.label,
@@ -66,6 +72,7 @@ export function planRelease(
     ...(readiness && { readiness }),
     ...(liveness && { liveness }),
     ...(lifecycle && Object.keys(lifecycle).length > 0 && { lifecycle }),
+    ...(volumes && volumes.length > 0 && { volumes }),
     ...(contractPort !== undefined && { contractPort }),
     externalAccesses,
     referResources: request.referResources ?? current?.referResources ?? [],

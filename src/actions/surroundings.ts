@@ -3,6 +3,7 @@ import type { Source } from '../domain/release.ts';
 import { listApplicationConfigurations } from '../store/applications.ts';
 import type { Component } from '../store/components.ts';
 import type { Tx } from '../store/open.ts';
+import { findProject } from '../store/projects.ts';
 import type { Surroundings } from './plan-release.ts';
 
 /** What an instance inherits: its component's source, and its application's variables in that environment. */
@@ -12,7 +13,12 @@ export async function surroundingsOf(
   environment: EnvironmentId,
 ): Promise<Surroundings> {
   const [configuration] = await listApplicationConfigurations(tx, component.application, environment);
-  return { componentSource: sourceOf(component), inheritedEnv: configuration?.env ?? [] };
+  const project = await findProject(tx, component.project);
+  return {
+    componentSource: sourceOf(component),
+    inheritedEnv: configuration?.env ?? [],
+    project: project?.name ?? '',
+  };
 }
 
 function sourceOf({ source, build }: Component): Source | undefined {

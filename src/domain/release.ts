@@ -3,6 +3,7 @@ import type { SealedVariable } from './envelope.ts';
 import type { BuildKey, Digest, InstanceId, ReleaseId } from './ids.ts';
 import type { Launch } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { Volume } from './volume.ts';
 import type { CodeSource } from './repository.ts';
 
 export type Probe = ProbeCheck & {
@@ -77,6 +78,7 @@ export interface ReleaseContent {
   readonly readiness?: Probe;
   readonly liveness?: Probe;
   readonly lifecycle?: Lifecycle;
+  readonly volumes?: readonly Volume[];
   /** The one port that accesses and probes name; each replica listens on a port of its own instead. */
   readonly contractPort?: number;
   readonly externalAccesses: readonly ExternalAccess[];

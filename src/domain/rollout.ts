@@ -3,6 +3,7 @@ import type { BuildKey, HostId, InstanceId } from './ids.ts';
 import type { Launch } from './launch.ts';
 import type { Hook } from './lifecycle.ts';
 import type { Probe } from './release.ts';
+import type { Volume } from './volume.ts';
 
 /** What one replica may use. */
 export interface Limits {
@@ -32,6 +33,7 @@ export interface Rollout {
   readonly postStart?: Hook;
   /** Done before SIGTERM, within the grace. */
   readonly preStop?: Hook;
+  readonly volumes?: readonly Volume[];
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
 }

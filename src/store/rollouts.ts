@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import type { SealedVariable } from '../domain/envelope.ts';
 import {
   instanceId,
   projectId,
@@ -7,6 +8,7 @@ import {
   type ProjectId,
   type ReleaseId,
 } from '../domain/ids.ts';
+import { isListOf, isShape, parseOptionalJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { present } from './rows.ts';
 import type { Tables } from './tables.ts';
@@ -21,7 +23,11 @@ export interface RolloutRecord {
   readonly createTime: number;
   /** Set once all its replicas are gone for good. */
   readonly retireTime?: number;
+  /** What the resources gave that its release refers to; absent: not resolved yet. */
+  readonly resourceEnv?: readonly SealedVariable[];
 }
+
+const isVariable = isShape<SealedVariable>({ name: 'string', value: 'object' });
 
 function toRollout(row: Selectable<Tables['rollouts']>): RolloutRecord {
   return present({
@@ -31,6 +37,7 @@ function toRollout(row: Selectable<Tables['rollouts']>): RolloutRecord {
     project: projectId(row.project_id),
     createTime: row.create_time,
     retireTime: row.retire_time,
+    resourceEnv: parseOptionalJson(row.env_json, 'rollouts.env_json', isListOf(isVariable)),
   });
 }
 
@@ -124,5 +131,21 @@ export async function markRolloutRetired(
     .where('instance_id', '=', instance)
     .where('number', '=', number)
     .where('retire_time', 'is', null)
+    .execute();
+}
+
+/** Once and for all: every replica of the rollout gets the same, whenever it is started. */
+export async function setResourceEnv(
+  tx: Tx,
+  instance: InstanceId,
+  number: number,
+  env: readonly SealedVariable[],
+): Promise<void> {
+  await tx
+    .updateTable('rollouts')
+    .set({ env_json: JSON.stringify(env) })
+    .where('instance_id', '=', instance)
+    .where('number', '=', number)
+    .where('env_json', 'is', null)
     .execute();
 }

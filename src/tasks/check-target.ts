@@ -1,7 +1,11 @@
 import { assertGit } from '../builds/git.ts';
 import { fetchAddress } from '../domain/package-address.ts';
-import { isCode } from '../domain/release.ts';
+import { Problem } from '../domain/errors.ts';
+import { grantedRoot } from '../domain/grants.ts';
+import { isCode, type ReleaseContent } from '../domain/release.ts';
 import type { Task } from '../jobs/kind.ts';
+import type { Instance } from '../store/instances.ts';
+import { findProject } from '../store/projects.ts';
 import { loadInstance, loadRelease, loadRollout, loadRuntime } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
 
@@ -15,6 +19,11 @@ export const checkTarget: Task<Parts> = {
     await driver.observe(instance.id);
     if (!plan.next) return;
     const release = await loadRelease(parts, instance, plan.next.rollout);
+    await checkGranted(parts, instance, release.content);
+    const { volumes } = release.content;
+    const wanted = { ...(volumes && { volumes }), ...(instance.uid !== undefined && { user: instance.uid }) };
+    const [lack] = await driver.checkVolumes(wanted);
+    if (lack) throw lack;
     if (release.launch) {
       const [problem] = await driver.check(
         await loadRollout(parts, instance, plan.next.rollout),
@@ -34,6 +43,25 @@ export const checkTarget: Task<Parts> = {
     );
   },
 };
+
+/** The operator may have taken back what was granted when the release was made. */
+async function checkGranted(
+  { store, grants }: Parts,
+  instance: Instance,
+  { volumes = [] }: ReleaseContent,
+): Promise<void> {
+  if (volumes.length === 0) return;
+  const project = (await findProject(store.read, instance.project))?.name ?? '';
+  const taken = volumes.find(
+    (volume) => volume.kind === 'host' && grantedRoot(grants, project, volume.path) === undefined,
+  );
+  if (taken?.kind !== 'host') return;
+  throw new Problem(
+    'targetUnavailable',
+    `The release mounts ${taken.path} of this host, which the operator no longer allows to this project ` +
+      '(OPENSTAGE_HOST_PATHS); have it added there, or change the storage.',
+  );
+}
 
 /** What the address says; a server may call the file otherwise, which building looks at again. */
 function fileNameIn(url: string): string | undefined {

@@ -1,4 +1,5 @@
 import { Problem } from '../domain/errors.ts';
+import type { SealedVariable } from '../domain/envelope.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { InstanceId } from '../domain/ids.ts';
 import { withEntrypoint } from '../domain/lifecycle.ts';
@@ -65,7 +66,7 @@ export async function loadRollout(parts: Parts, instance: Instance, number: numb
       `The release "${content.label}" of instance ${instance.id} was never built; deploy the instance again.`,
     );
   }
-  const own = new Set(content.env.map(({ name }) => name));
+  const given = (await findRollout(parts.store.read, instance.id, number))?.resourceEnv ?? [];
   const hosts = instance.hosts ?? (await listHosts(parts.store.read)).map(({ id }) => id);
   return {
     instance: instance.id,
@@ -75,12 +76,19 @@ export async function loadRollout(parts: Parts, instance: Instance, number: numb
     build,
     releaseDir: parts.builds.dir(build),
     launch: withEntrypoint(launch, content.lifecycle?.entrypoint),
-    env: [...content.inheritedEnv.filter(({ name }) => !own.has(name)), ...content.env],
+    env: lastOfEachName([...given, ...content.inheritedEnv, ...content.env]),
     limits: limitsOf(content.flavorId),
     ...(content.readiness && { readiness: content.readiness }),
     ...(content.liveness && { liveness: content.liveness }),
     ...(content.lifecycle?.postStart && { postStart: content.lifecycle.postStart }),
     ...(content.lifecycle?.preStop && { preStop: content.lifecycle.preStop }),
+    ...(content.volumes && { volumes: content.volumes }),
     graceMs: parts.limits.stopGraceMs,
   };
+}
+
+/** The user's own variable wins over the application's, and that one over a resource's. */
+function lastOfEachName(variables: readonly SealedVariable[]): readonly SealedVariable[] {
+  const last = new Map(variables.map((variable) => [variable.name, variable]));
+  return variables.filter((variable) => last.get(variable.name) === variable);
 }

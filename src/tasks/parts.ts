@@ -3,6 +3,7 @@ import type { FetchAllow } from '../connections/fetch-allow.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import type { PassedOn } from '../builds/passed-on.ts';
 import type { SourceBuilds } from '../builds/source-builds.ts';
+import type { Grants } from '../domain/grants.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { GitParts } from '../git/parts.ts';
 import type { Ingress } from '../ingress/ingress.ts';
@@ -32,6 +33,8 @@ export interface Parts {
   readonly fetchAllow: FetchAllow;
   readonly git: GitParts;
   readonly locator: Locator;
+  /** What the operator lets projects have. */
+  readonly grants: Grants;
   /** Numeric user of build steps, where the platform runs as root. */
   readonly buildUser?: number;
   /** What build steps see of the platform's environment. */

@@ -3,15 +3,18 @@ import { deleteReplicas } from '../store/replicas.ts';
 import { markRolloutRetired } from '../store/rollouts.ts';
 import { loadInstance, loadRollout } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
+import { resolveResources } from './resolve-resources.ts';
 
 /** Starts the replicas of the next rollout beside those that serve. */
 export const provisionReplicas: Task<Parts> = {
   name: 'provision-replicas',
-  async run({ plan, parts, stop, progress }) {
+  async run(context) {
+    const { plan, parts, stop, progress } = context;
     if (!plan.next) return;
     const instance = await loadInstance(parts, plan.instance);
     // Rolled in batches, they are all there already.
     if (instance.rolling?.rollout === plan.next.rollout) return;
+    await resolveResources(context, instance, plan.next.rollout);
     const rollout = await loadRollout(parts, instance, plan.next.rollout);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);

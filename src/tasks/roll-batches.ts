@@ -5,6 +5,7 @@ import { untilReady } from './await-healthy.ts';
 import { loadInstance, loadRelease, loadRollout } from './load-rollout.ts';
 import { observe, recordObserved } from './observe-instance.ts';
 import type { Parts } from './parts.ts';
+import { resolveResources } from './resolve-resources.ts';
 import { retire } from './retire-replicas.ts';
 
 /** The rest of the time for undoing is for removing what is new. */
@@ -24,6 +25,7 @@ export const rollBatches: Task<Parts> = {
     const batches = await batchesOf(context, instance);
     if (!batches || !plan.next || servingRollout === undefined) return;
     const driver = parts.driver(instance.driver);
+    await resolveResources(context, instance, plan.next.rollout);
     const rollout = await loadRollout(parts, instance, plan.next.rollout);
     let rolling: Rolling =
       instance.rolling?.rollout === rollout.number

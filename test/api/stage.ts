@@ -12,6 +12,7 @@ import { seedPlatform } from '../../src/actions/seed-platform.ts';
 import type { ApiSettings } from '../../src/api/parts.ts';
 import { createApi, type Api } from '../../src/api/server.ts';
 import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
+import type { Grants } from '../../src/domain/grants.ts';
 import { hostId, projectId, userId, type ProjectId, type UserId } from '../../src/domain/ids.ts';
 import type { RoleName } from '../../src/domain/permission.ts';
 import type { GitParts } from '../../src/git/parts.ts';
@@ -226,6 +227,7 @@ export async function openStage(
   changes: Partial<Omit<ApiSettings, 'git'>> & {
     readonly now?: () => number;
     readonly git?: Partial<Pick<GitParts, 'reach' | 'hosts'>>;
+    readonly grants?: Partial<Grants>;
   } = {},
 ): Promise<Stage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'openstage-api-'));
@@ -257,9 +259,10 @@ export async function openStage(
     wake: () => {},
     jobIds: randomJobIds,
     driverOf: () => 'process',
+    grants: { hostPaths: [], connections: [], mayMount: true, dataDir, ...changes.grants },
   };
   certificate ??= makeCertificate();
-  const { now: _, git, ...settings } = changes;
+  const { now: _, grants: _grants, git, ...settings } = changes;
   const { newNonce } = services;
   const api = await createApi({
     services,

@@ -6,11 +6,11 @@ import { isEmpty, withoutEmpty } from './empty.ts';
 import { assertProgram, readLifecycle } from './lifecycle-wire.ts';
 import type { ConfigurationInputWire, ProbeInputWire, StrategyInputWire } from './schemas/configuration.ts';
 import type { InstanceWire } from './schemas/instance.ts';
+import { readStorage } from './storage-wire.ts';
 import { readVariables } from './variables-wire.ts';
 
 /** Known to the contract and impossible on processes: refused rather than forgotten. */
 const impossible = {
-  storage: 'has no effect on this platform yet',
   scheduler:
     'chooses zones, nodes and neighbours for containers; processes run on the hosts that refer_resources picks with parameters.hosts',
   logs:
@@ -48,6 +48,7 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
         ...optional('liveness', probes.livenessProbe, 'livenessProbe'),
       },
     }),
+    ...(storage && { volumes: readStorage(storage) }),
     ...(lifecycle && { lifecycle: readLifecycle(lifecycle) }),
     sent: Object.fromEntries(Object.entries(echoed).filter(([, member]) => member !== undefined)),
   };

@@ -7,6 +7,7 @@ import { instanceId } from '../../domain/ids.ts';
 import type { Observed, Rollout } from '../../domain/rollout.ts';
 import type { Driver } from '../driver.ts';
 import { checkHost } from './check.ts';
+import { checkVolumes } from './check-volumes.ts';
 import { ConnectionLost } from './connection.ts';
 import type { Log } from './link.ts';
 import { SupervisorLink } from './link.ts';
@@ -63,6 +64,7 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
       const room = expect(isPorts, await link.call({ op: 'ports' }), "The supervisor's answer");
       return checkHost(dataDir, rollout, here(rollout, count).length, room);
     },
+    checkVolumes: (wanted) => checkVolumes(dataDir, wanted),
     async ensure(rollout, count, stop) {
       stop.throwIfAborted();
       await unlessStopped(link.call({ op: 'ensure', rollout, ordinals: here(rollout, count), host }), stop);

@@ -153,3 +153,4 @@ export type ProbeInputWire = Static<typeof ProbeInput>;
 export type HookInputWire = Static<typeof HookInput>;
 export type LifecycleInputWire = Static<typeof LifecycleInput>;
 export type StrategyInputWire = Static<typeof StrategyInput>;
+export type StorageInputWire = Static<typeof StorageInput>;

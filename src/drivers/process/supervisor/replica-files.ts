@@ -15,6 +15,8 @@ export class ReplicaFiles {
   readonly own: string;
   readonly home: string;
   readonly tmp: string;
+  /** Of the type EmptyDir, one directory each. */
+  readonly volumes: string;
   readonly #trash: string;
   readonly #parent: string;
 
@@ -26,6 +28,7 @@ export class ReplicaFiles {
     this.own = join(this.dir, 'own');
     this.home = join(this.own, 'home');
     this.tmp = join(this.own, 'tmp');
+    this.volumes = join(this.dir, 'volumes');
   }
 
   place(placement: Placement): void {

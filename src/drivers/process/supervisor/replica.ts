@@ -1,11 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { attend } from './attend.ts';
 import { nextBackoffMs } from './backoff.ts';
-import { bear } from './birth.ts';
 import { removeAll, withMemory } from './end.ts';
 import type { Marks } from './environment.ts';
+import { Forks } from './forks.ts';
 import type { Group } from './group.ts';
 import { membersOf, signalGroup, sweep } from './group.ts';
 import { runPreStop } from './hooks.ts';
@@ -18,8 +17,7 @@ import { NEW_RECORD, NO_PROCESS } from './replica-record.ts';
 import { ReplicaFiles } from './replica-files.ts';
 import type { Phase } from './replica-phase.ts';
 import { mayMove, observed } from './replica-phase.ts';
-import type { Fork } from './spawn.ts';
-import { spawnProbe, tellInLog } from './spawn.ts';
+import { tellInLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const NOT_LOOKED: Readiness = { ready: false, saw: 'not looked at yet' };
@@ -35,6 +33,7 @@ export class Replica {
   /** It is gone, or rests. */
   readonly over: Promise<void>;
   readonly #around: Surroundings;
+  readonly #forks: Forks;
   #record: ReplicaRecord;
   #phase: Phase = { name: 'placed' };
   #readiness = NOT_LOOKED;
@@ -51,6 +50,7 @@ export class Replica {
     this.marks = { home: around.home, replica: this.name };
     this.over = new Promise((resolve) => (this.#isOver = resolve));
     this.#around = around;
+    this.#forks = new Forks(placement, this.files, this.marks, around);
     this.#record = record ?? NEW_RECORD;
     if (this.#record.port !== undefined) around.ports.hold(this.#record.port, this.name);
   }
@@ -71,10 +71,12 @@ export class Replica {
     if (port === undefined) {
       return this.#couldNotStart(`ports ${ports.low}-${ports.high} are all taken; widen OPENSTAGE_APP_PORTS`);
     }
+    const flaw = await this.#forks.open().then(() => undefined, reasonOf);
     if (this.#isUnwanted()) {
       ports.release(port, this.name);
       return this.settle();
     }
+    if (flaw !== undefined) return this.#couldNotStart(`its storage could not be mounted: ${flaw}`);
     try {
       this.#prepare(port);
     } catch (error) {
@@ -88,6 +90,7 @@ export class Replica {
     const { startedAt = Date.now(), ready } = this.#record;
     this.#save({ boot: identity.boot, pid: identity.pid, start: identity.start, startedAt });
     if (ready === 'now') this.#readiness = STILL_READY;
+    this.#forks.join(identity.pid);
     const isCut = this.placement.rollout.postStart && this.#record.postStart !== 'done';
     // How far the hook came nobody knows: the process gets another start, and the hook with it.
     this.#live(new AdoptedLife(identity, startedAt), isCut ? HOOK_CUT : undefined);
@@ -162,19 +165,12 @@ export class Replica {
 
   #spawn(port: number): void {
     this.#around.crashPoint('before-spawn');
-    const birth = bear(this.#fork(port), this.#record.cgroup, this.#around, (reason) =>
-      this.#couldNotStart(reason),
-    );
+    const birth = this.#forks.bear(port, this.#record.cgroup, (reason) => this.#couldNotStart(reason));
     if (!birth) return;
     const { identity, startedAt } = birth.life;
     const postStart = this.placement.rollout.postStart && 'begun';
     this.#save({ pid: identity.pid, start: identity.start, startedAt, cgroup: birth.place, postStart });
     this.#live(birth.life);
-  }
-
-  #fork(port: number): Fork {
-    const { rollout } = this.placement;
-    return { rollout, files: this.files, port, marks: this.marks, keyFile: this.#around.keyFile };
   }
 
   #couldNotStart(reason: string): void {
@@ -215,7 +211,7 @@ export class Replica {
       port,
       sinceMs: life.sinceMs,
       isReady: this.#readiness.ready,
-      run: (command) => this.#runInside(port, command),
+      run: (command) => this.#forks.run(port, this.#record.cgroup, command),
       pids: () => membersOf(this.#group(life), this.#around.cgroups),
       onReadiness: (seen) => this.#seen(seen),
       onNotAlive: (saw) => this.#fail(life, `its liveness probe failed (${saw})`),
@@ -226,13 +222,6 @@ export class Replica {
     if (this.#phase.name !== 'alive') return;
     tellInLog(this.files, `${cause}; the application is started again`);
     this.#endBy(life, this.placement.rollout.graceMs, cause);
-  }
-
-  /** Within the limits of the application, and ended with it. */
-  #runInside(port: number, command: readonly string[]): ChildProcess {
-    const { cgroup } = this.#record;
-    const run = () => spawnProbe(this.#fork(port), command);
-    return cgroup ? this.#around.cgroups.inside(cgroup, run) : run();
   }
 
   #seen(seen: Readiness): void {
@@ -283,7 +272,7 @@ export class Replica {
     const { port } = this.#record;
     const { preStop } = this.placement.rollout;
     if (!preStop || graceMs <= 0 || port === undefined) return terminate();
-    const run = (command: readonly string[]) => this.#runInside(port, command);
+    const run = (command: readonly string[]) => this.#forks.run(port, this.#record.cgroup, command);
     const work = runPreStop(preStop, { port, run }, graceMs).then((seen) => {
       if (!seen.isFine) tellInLog(this.files, `its pre-stop hook failed (${seen.saw}); the end goes on`);
       if (this.#phase.name === 'ending' && this.#phase.life === life) terminate();
@@ -305,6 +294,7 @@ export class Replica {
 
   #exited(seen: Exit, livedMs: number): void {
     const because = this.#cause === undefined ? {} : { cause: this.#cause };
+    this.#forks.close();
     const exit = { ...withMemory(seen, this.#record, this.#around.cgroups), ...because };
     this.#cause = undefined;
     const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);

@@ -4,6 +4,7 @@ import type { Launch, LaunchFile } from '../../../domain/launch.ts';
 import type { Hook } from '../../../domain/lifecycle.ts';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
+import type { Mount, Volume, VolumeSource } from '../../../domain/volume.ts';
 import { boolean, both, either, list, natural, number, object, oneOf, record, text } from './shape.ts';
 import type { Is } from './shape.ts';
 
@@ -41,6 +42,14 @@ const isHook: Is<Hook> = either(
   object<Extract<Hook, { type: 'command' }>>({ type: oneOf('command'), command: list(text) }, {}),
   object<Extract<Hook, { type: 'http' }>>({ type: oneOf('http'), path: text }, { host: text }),
 );
+const isMount = object<Mount>({ path: text, readOnly: boolean }, { subPath: text });
+const isVolume: Is<Volume> = both(
+  either(
+    object<Extract<VolumeSource, { kind: 'host' }>>({ kind: oneOf('host'), path: text, root: text }, {}),
+    object<Extract<VolumeSource, { kind: 'empty' }>>({ kind: oneOf('empty'), inMemory: boolean }, {}),
+  ),
+  object<Pick<Volume, 'mounts'>>({ mounts: list(isMount) }, {}),
+);
 const isLimits = object<Limits>({ cpuMillis: number, memoryBytes: number }, {});
 
 export const isRollout = object<Rollout>(
@@ -55,7 +64,14 @@ export const isRollout = object<Rollout>(
     limits: isLimits,
     graceMs: number,
   },
-  { user: natural, readiness: isProbe, liveness: isProbe, postStart: isHook, preStop: isHook },
+  {
+    user: natural,
+    readiness: isProbe,
+    liveness: isProbe,
+    postStart: isHook,
+    preStop: isHook,
+    volumes: list(isVolume),
+  },
 );
 
 export const isReplicaId = object<ReplicaId>({ instance: text, rollout: natural, ordinal: natural }, {});

@@ -4,9 +4,12 @@ import { appendFileSync, closeSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
+import { asUser } from './as-user.ts';
 import { environmentFor, placesOf, PROBE_MARK } from './environment.ts';
 import type { Marks } from './environment.ts';
 import { openLog } from './logs.ts';
+import type { Namespace } from './namespace.ts';
+import { inside } from './namespace.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 
 /** All that a fork for a replica needs. */
@@ -16,6 +19,8 @@ export interface Fork {
   readonly port: number;
   readonly marks: Marks;
   readonly keyFile: string;
+  /** Absent: the host's own. */
+  readonly namespace: Namespace | undefined;
 }
 
 /** The application itself. What goes wrong here is the application's failure, told in its log. */
@@ -37,19 +42,21 @@ export const spawnProbe = (fork: Fork, words: readonly string[]): ChildProcess =
   spawnAs(fork, words, { ...environmentFor(fork), [PROBE_MARK]: '1' }, ['ignore', 'pipe', 'pipe']);
 
 function spawnAs(
-  { rollout, files, port }: Fork,
-  [command = '', ...args]: readonly string[],
+  { rollout, files, port, namespace }: Fork,
+  words: readonly string[],
   env: Record<string, string>,
   stdio: ['ignore', number | 'pipe', number | 'pipe'],
 ): ChildProcess {
-  return spawn(command, args, {
-    cwd: fill(rollout.launch.cwd, placesOf(rollout, files, port)),
-    env,
-    // Its own session and group.
-    detached: true,
-    stdio,
-    ...(rollout.user === undefined ? {} : { uid: rollout.user, gid: rollout.user }),
-  });
+  const cwd = fill(rollout.launch.cwd, placesOf(rollout, files, port));
+  const { user } = rollout;
+  // Its own session and group.
+  const shared = { env, detached: true, stdio };
+  if (namespace && user !== undefined) {
+    const [command, ...args] = inside(namespace, user, cwd, words);
+    return spawn(command, args, { ...shared, cwd: '/' });
+  }
+  const [command = '', ...args] = words;
+  return spawn(command, args, { ...shared, cwd, ...(user === undefined ? {} : { uid: user, gid: user }) });
 }
 
 function writeLaunchFiles({ rollout, files, port }: Fork): void {
@@ -67,27 +74,6 @@ function writeLaunchFiles({ rollout, files, port }: Fork): void {
       writeFileSync(target, fill(file.content, placesOf(rollout, files, port)), { mode: 0o600 });
     }
   });
-}
-
-/**
- * In a directory that the application owns, it may have put a link where we want to write: so we write with no more
- * rights than it has. All of it is synchronous; nothing else of this process runs meanwhile.
- */
-function asUser(user: number | undefined, work: () => void): void {
-  const { seteuid, setegid, setgroups, getgroups } = process;
-  if (user === undefined || process.getuid?.() !== 0 || !seteuid || !setegid || !setgroups || !getgroups)
-    return work();
-  const groups = getgroups();
-  setgroups([user]);
-  setegid(user);
-  seteuid(user);
-  try {
-    work();
-  } finally {
-    seteuid(0);
-    setegid(0);
-    setgroups(groups);
-  }
 }
 
 /** The supervisor's own word in an application's log, where the user looks for it. */

@@ -1,0 +1,123 @@
+import { posix } from 'node:path';
+import { Problem } from '../domain/errors.ts';
+import { grantedRoot, type Grants } from '../domain/grants.ts';
+import type { VolumeRequest } from '../domain/request.ts';
+import { isAbsolute, isWithin, type Mount, type Volume } from '../domain/volume.ts';
+
+/** Covered, they would leave an application without its own libraries, or take it for another. */
+const SYSTEM_DIRS = [
+  '/bin',
+  '/boot',
+  '/dev',
+  '/etc',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/proc',
+  '/root',
+  '/run',
+  '/sbin',
+  '/sys',
+  '/usr',
+  '/var/run',
+];
+
+/** Volumes as a release keeps them, or a Problem that says what cannot be had and why. */
+export function planVolumes(
+  grants: Grants,
+  project: string,
+  requests: readonly VolumeRequest[],
+): readonly Volume[] {
+  const paths: string[] = [];
+  return requests.map((request, index) => {
+    const place = `configuration.storage[${index}]`;
+    const mounts = request.mounts.map((mount, at) => {
+      const planned = planMount(grants, mount, `${place}.mounts[${at}]`);
+      assertApart(paths, planned.path);
+      paths.push(planned.path);
+      return planned;
+    });
+    if (mounts.length === 0)
+      throw refused(`${place}.mounts`, 'is missing', 'expected at least one {path, readOnly, subPath}');
+    if (request.kind === 'host') return { ...hostDirectory(grants, project, request.path, place), mounts };
+    if (request.inMemory) assertInMemory(mounts, place);
+    return { kind: 'empty', inMemory: request.inMemory, mounts };
+  });
+}
+
+const refused = (field: string, what: string, todo: string): Problem =>
+  new Problem('invalid', `Field "${field}" ${what}; ${todo}.`);
+
+function hostDirectory(grants: Grants, project: string, sent: string, place: string) {
+  const field = `${place}.parameters.path`;
+  if (!isAbsolute(sent) || hasDots(sent))
+    throw refused(field, `is "${sent}"`, 'expected an absolute directory without "." and ".."');
+  const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
+  const root = grantedRoot(grants, project, path);
+  if (root === undefined) {
+    throw refused(
+      field,
+      `is "${sent}", which lies in no directory that the operator allows to this project`,
+      'name one below those of the setting OPENSTAGE_HOST_PATHS, or have it added there',
+    );
+  }
+  return { kind: 'host', path, root } as const;
+}
+
+function planMount(grants: Grants, { path: sent, readOnly, subPath }: Mount, place: string): Mount {
+  if (hasDots(sent)) throw refused(`${place}.path`, `is "${sent}"`, 'expected a path without "." and ".."');
+  const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
+  if (isAbsolute(path)) assertMountable(grants, path, place);
+  else if (readOnly) {
+    throw refused(
+      `${place}.readOnly`,
+      'is true for a path below HOME, which is a link and cannot be read-only',
+      grants.mayMount ? 'mount at an absolute path' : 'send false',
+    );
+  }
+  if (subPath !== undefined && (isAbsolute(subPath) || hasDots(subPath)))
+    throw refused(`${place}.subPath`, `is "${subPath}"`, 'expected a relative path without "." and ".."');
+  return { path, readOnly, ...(subPath !== undefined && { subPath: posix.normalize(subPath) }) };
+}
+
+function assertMountable({ mayMount, dataDir }: Grants, path: string, place: string): void {
+  if (!mayMount) {
+    throw refused(
+      `${place}.path`,
+      `is "${path}": a process sees an absolute path of its own only where the platform runs as root on Linux, which it does not`,
+      'send a relative path, which is found below the HOME of the application, or run the platform as root',
+    );
+  }
+  const covered = [...SYSTEM_DIRS, dataDir].find((dir) => isWithin(path, dir) || isWithin(dir, path));
+  if (covered === undefined) return;
+  throw refused(
+    `${place}.path`,
+    `is "${path}", which the system or the platform needs (${covered})`,
+    'mount somewhere else, such as below /srv, /data or /opt',
+  );
+}
+
+function assertApart(paths: readonly string[], path: string): void {
+  const other = paths.find((each) => isWithin(path, each) || isWithin(each, path));
+  if (other === undefined) return;
+  throw refused(
+    'configuration.storage',
+    `mounts "${path}" and "${other}", one in the other`,
+    'mount them apart',
+  );
+}
+
+function assertInMemory(mounts: readonly Mount[], place: string): void {
+  const [first, ...more] = mounts;
+  if (more.length === 0 && first && isAbsolute(first.path) && first.subPath === undefined && !first.readOnly)
+    return;
+  throw refused(
+    `${place}.mounts`,
+    'does not fit medium "memory", which is one file system of its own at one absolute path',
+    'send one mount without subPath that is not readOnly, or leave medium out',
+  );
+}
+
+const hasDots = (path: string): boolean =>
+  path.split('/').some((part) => part === '.' || part === '..') || /\p{Cc}/u.test(path) || path === '';
