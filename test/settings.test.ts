@@ -72,3 +72,34 @@ test('a name in the file that is no setting is refused by name', () => {
   writeFileSync(file, 'htpp_port: 1\n');
   assert.throws(() => readSettings(none, { OPENSTAGE_CONFIG: file }), /there is no setting "htpp_port"/);
 });
+
+test('the file says how a resource is reached, its password also in a file of its own', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-settings-'));
+  const file = join(dir, 'openstage.yaml');
+  writeFileSync(join(dir, 'secret'), 'p w\n');
+  const orders = `{ host: db, port: 5432, password_file: ${join(dir, 'secret')}, projects: [a, b], env: { N: 1 } }`;
+  const read = (resources: string) => {
+    writeFileSync(file, `region: north\nresources:\n${resources}\n`);
+    return readSettings(none, { OPENSTAGE_CONFIG: file });
+  };
+  const settings = read(`  cce: process\n  RDS/orders: ${orders}\n  dcs/redis: { host: r }`);
+  assert.deepEqual(settings.resources, { cce: 'process' });
+  assert.deepEqual(settings.connections, [
+    {
+      type: 'rds',
+      id: 'orders',
+      projects: ['a', 'b'],
+      facts: { HOST: 'db', PORT: '5432', PASSWORD: 'p w' },
+      env: { N: '1' },
+    },
+    { type: 'dcs', id: 'redis', projects: ['north'], facts: { HOST: 'r' }, env: {} },
+  ]);
+  for (const [resources, says] of [
+    ['  rds: { host: db }', /resources\.rds says how one resource is reached; name it by type\/id/],
+    ['  rds/a: { hots: db }', /resources\.rds\/a has the member "hots"; expected some of host/],
+    ['  rds/a: { password_file: /nowhere }', /password_file is \/nowhere, which does not exist/],
+    ['  rds/a: { projects: a }', /must be a list/],
+    ['  rds/a: docker', /names the driver "docker"; there is "process"/],
+  ] as const)
+    assert.throws(() => read(resources), says);
+});

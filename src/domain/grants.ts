@@ -83,12 +83,14 @@ export function variablesOf(
   referred: readonly ReferResource[],
 ): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
+  // A name that two resources could have is wholly the first one's: never the host of one with the port of another.
+  const taken = new Set<string>();
   for (const { reference, connection } of connectionsOf(grants, project, referred)) {
     const type = constant(connection.type);
     const prefixes = [type, `${type}_${constant(connection.id)}`, ...aliasesOf(connection.type, reference)];
-    for (const prefix of prefixes) {
-      for (const [name, value] of Object.entries(connection.facts))
-        if (!variables.has(`${prefix}_${name}`)) variables.set(`${prefix}_${name}`, value);
+    for (const prefix of prefixes.filter((each) => !taken.has(each))) {
+      taken.add(prefix);
+      for (const [name, value] of Object.entries(connection.facts)) variables.set(`${prefix}_${name}`, value);
     }
     for (const [name, value] of Object.entries(connection.env)) variables.set(name, value);
   }

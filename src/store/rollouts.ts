@@ -149,3 +149,24 @@ export async function setResourceEnv(
     .where('env_json', 'is', null)
     .execute();
 }
+
+/** What resources gave to the rollouts that serve, for a page of instances. */
+export async function listResourceEnv(
+  db: Db,
+  instances: readonly { readonly id: InstanceId }[],
+): Promise<ReadonlyMap<InstanceId, readonly SealedVariable[]>> {
+  if (instances.length === 0) return new Map();
+  const ids = instances.map(({ id }) => id);
+  const rows = await db
+    .selectFrom('rollouts')
+    .innerJoin('instances', (join) =>
+      join
+        .onRef('instances.id', '=', 'rollouts.instance_id')
+        .onRef('instances.serving_rollout', '=', 'rollouts.number'),
+    )
+    .selectAll('rollouts')
+    .where('rollouts.instance_id', 'in', ids)
+    .where('env_json', 'is not', null)
+    .execute();
+  return new Map(rows.map(toRollout).map(({ instance, resourceEnv = [] }) => [instance, resourceEnv]));
+}

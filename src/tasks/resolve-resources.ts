@@ -23,6 +23,9 @@ export async function resolveResources(
   if (rollout?.resourceEnv) return;
   const project = (await findProject(parts.store.read, instance.project))?.name ?? '';
   const variables = [...variablesOf(parts.grants, project, content.referResources)];
-  const env = variables.map(([name, value]) => ({ name, value: seal(parts.git.key, value, randomBytes(12)) }));
+  const env = variables.map(([name, value]) => ({
+    name,
+    value: seal(parts.git.key, value, randomBytes(12)),
+  }));
   await write((tx) => setResourceEnv(tx, instance.id, number, env));
 }

@@ -86,7 +86,7 @@ test('instances: every field of a create is held to its form, and what does noth
       { probes: { livenessProbe: { ...probe, parameters: { port: 1, path: 'http://x' } } } },
       /path/,
     ),
-    configured({ storage: [{ type: 'HostPath' }] }, /"configuration\.storage"/),
+    configured({ storage: [{ type: 'HostPath' }] }, /storage\[0\]\.parameters\.path" is missing/),
     configured(
       { lifecycle: { entrypoint: { command: 'x' } } },
       /entrypoint\.command" is "x"; expected a list/,

@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { instanceId } from '../../src/domain/ids.ts';
 import { findInstance } from '../../src/store/instances.ts';
 import { findRelease } from '../../src/store/releases.ts';
+import { setResourceEnv } from '../../src/store/rollouts.ts';
 import { aComponent, instanceBody } from './builders.ts';
 import { served } from './end-job.ts';
+import { INVALID, refuseAll } from './refuse-all.ts';
 import { openStage, type Stage } from './stage.ts';
 
 /** The content of the release that was asked for last. */
@@ -70,4 +72,131 @@ test('the empty members that clients send for what was not set change nothing', 
   const created = await stage.post(at, { ...instanceBody, configuration });
   assert.equal(created.status, 200, created.raw);
   assert.equal((await content(stage, created.text('instance_id'))).lifecycle, undefined);
+});
+
+test('storage is kept as volumes within what the operator allows, and echoed as sent', async (t) => {
+  const hostPaths = [{ dir: '/srv/shared', projects: ['local'] }];
+  const stage = await openStage(t, { grants: { hostPaths } });
+  const at = await aComponent(stage);
+  const storage = [
+    {
+      type: 'HostPath',
+      parameters: { path: '/srv/shared/cart/' },
+      mounts: [{ path: '/data/', subPath: 'v1', readOnly: true }],
+    },
+    { type: 'EmptyDir', parameters: { medium: 'memory' }, mounts: [{ path: '/cache', readOnly: false }] },
+    { type: 'EmptyDir', parameters: {}, mounts: [{ path: 'scratch', readOnly: false, subPath: '' }] },
+  ];
+  const created = await stage.post(at, { ...instanceBody, configuration: { storage } });
+  assert.equal(created.status, 200, created.raw);
+  const id = created.text('instance_id');
+  assert.deepEqual((await content(stage, id)).volumes, [
+    {
+      kind: 'host',
+      path: '/srv/shared/cart',
+      root: '/srv/shared',
+      mounts: [{ path: '/data', readOnly: true, subPath: 'v1' }],
+    },
+    { kind: 'empty', inMemory: true, mounts: [{ path: '/cache', readOnly: false }] },
+    { kind: 'empty', inMemory: false, mounts: [{ path: 'scratch', readOnly: false }] },
+  ]);
+  await served(stage, created);
+  const one = `${at}/${id}`;
+  assert.deepEqual((await stage.get(one)).at('configuration', 'storage'), storage);
+  await served(stage, await stage.put(one, { version: '2', configuration: { storage: [] } }), 2);
+  assert.equal((await content(stage, id)).volumes, undefined);
+});
+
+const mounted = (path: string, more: object = {}) => ({ path, readOnly: false, ...more });
+const stored = (entry: object) => ({ ...instanceBody, configuration: { storage: [entry] } });
+
+test('storage that cannot be had is refused with the reason', async (t) => {
+  const hostPaths = [{ dir: '/srv/shared', projects: ['other'] }];
+  const stage = await openStage(t, { grants: { hostPaths } });
+  const path = await aComponent(stage);
+  const empty = (...mounts: object[]) => stored({ type: 'EmptyDir', parameters: {}, mounts });
+  const rows: readonly (readonly [object, RegExp])[] = [
+    [
+      stored({ type: 'ConfigMap', parameters: { name: 'a' }, mounts: [mounted('/a')] }),
+      /"ConfigMap", which lives in a cluster.*package/,
+    ],
+    [
+      stored({ type: 'Secret', parameters: { secretName: 'a' }, mounts: [mounted('/a')] }),
+      /lives in a cluster.*configuration\.env/,
+    ],
+    [
+      stored({ type: 'PersistentVolumeClaim', parameters: { claimName: 'a' }, mounts: [] }),
+      /lives in a cluster.*HostPath/,
+    ],
+    [
+      stored({ type: 'HostPath', parameters: { path: '/srv/shared' }, mounts: [mounted('/a')] }),
+      /operator allows to this project.*OPENSTAGE_HOST_PATHS/,
+    ],
+    [
+      stored({ type: 'HostPath', parameters: { path: '/srv/sharedness' }, mounts: [mounted('/a')] }),
+      /OPENSTAGE_HOST_PATHS/,
+    ],
+    [
+      stored({ type: 'HostPath', parameters: { path: '/srv/shared/../x' }, mounts: [mounted('/a')] }),
+      /without "\." and "\.\."/,
+    ],
+    [
+      stored({ type: 'EmptyDir', parameters: { medium: 'ssd' }, mounts: [mounted('/a')] }),
+      /medium" is "ssd"; expected "memory"/,
+    ],
+    [
+      stored({ type: 'EmptyDir', parameters: { medium: 'memory' }, mounts: [mounted('a')] }),
+      /medium "memory"/,
+    ],
+    [stored({ type: 'EmptyDir', parameters: {} }), /mounts" is missing/],
+    [empty(mounted('/etc/app')), /"\/etc\/app", which the system or the platform needs \(\/etc\)/],
+    [empty(mounted('/')), /the system or the platform needs/],
+    [empty(mounted(stage.dataDir)), /the system or the platform needs/],
+    [empty(mounted('/a/../b')), /without "\." and "\.\."/],
+    [empty(mounted('/a', { subPath: '../b' })), /subPath" is "\.\.\/b"/],
+    [empty(mounted('/a', { subPath: '/b' })), /subPath" is "\/b"/],
+    [empty(mounted('/a'), mounted('/a/b')), /one in the other/],
+    [empty(mounted('a', { readOnly: true })), /is a link and cannot be read-only/],
+  ];
+  await refuseAll(
+    stage,
+    rows.map(([body, says]) => ({ path, body, problem: INVALID, says })),
+  );
+});
+
+test('where the platform is not root an absolute mount is refused with what can be done', async (t) => {
+  const stage = await openStage(t, { grants: { mayMount: false } });
+  const at = await aComponent(stage);
+  const refused = await stage.post(
+    at,
+    stored({ type: 'EmptyDir', parameters: {}, mounts: [mounted('/data')] }),
+  );
+  assert.match(refused.text('error_msg'), /only where the platform runs as root.*send a relative path/);
+  const taken = await stage.post(at, stored({ type: 'EmptyDir', parameters: {}, mounts: [mounted('data')] }));
+  assert.equal(taken.status, 200, taken.raw);
+});
+
+test('variables of resources are shown by name alone, and ignored where they are sent back', async (t) => {
+  const stage = await openStage(t);
+  const at = await aComponent(stage);
+  const env = [{ name: 'RDS_USER', value: 'own' }];
+  const created = await stage.post(at, { ...instanceBody, configuration: { env } });
+  const id = instanceId(created.text('instance_id'));
+  const value = { keyId: 'test', nonce: 'AAAA', data: 'AAAA' };
+  const given = ['RDS_HOST', 'RDS_USER'].map((name) => ({ name, value }));
+  await stage.store.write((tx) => setResourceEnv(tx, id, 1, given));
+  await served(stage, created);
+  const one = `${at}/${id}`;
+  const shown = await stage.get(one);
+  assert.deepEqual(shown.at('configuration', 'env'), [
+    { name: 'RDS_USER', value: 'own', internal: false },
+    { name: 'RDS_HOST', value: '******', internal: true },
+  ]);
+  const configuration = { env: shown.at('configuration', 'env') };
+  const returned = await stage.put(one, { version: '2', configuration });
+  assert.equal(returned.status, 200, returned.raw);
+  assert.deepEqual(
+    (await content(stage, id)).env.map(({ name }) => name),
+    ['RDS_USER'],
+  );
 });

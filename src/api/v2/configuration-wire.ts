@@ -1,6 +1,6 @@
 import { Problem } from '../../domain/errors.ts';
 import type { ReleaseContent } from '../../domain/release.ts';
-import type { ConfigurationRequest, ProbeRequest } from '../../domain/request.ts';
+import { MASKED, type ConfigurationRequest, type ProbeRequest } from '../../domain/request.ts';
 import type { ShowValue } from '../shown-values.ts';
 import { isEmpty, withoutEmpty } from './empty.ts';
 import { assertProgram, readLifecycle } from './lifecycle-wire.ts';
@@ -130,11 +130,14 @@ function readProbe({ type, parameters, delay, timeout }: ProbeInputWire, path: s
 export function configurationWire(
   show: ShowValue,
   { env, configuration }: ReleaseContent,
+  fromResources: readonly string[],
 ): InstanceWire['configuration'] {
+  const variables = [
+    ...env.map(({ name, value }) => ({ name, value: show(value), internal: false })),
+    ...fromResources.map((name) => ({ name, value: MASKED, internal: true })),
+  ];
   return {
-    ...(env.length > 0 && {
-      env: env.map(({ name, value }) => ({ name, value: show(value), internal: false })),
-    }),
+    ...(variables.length > 0 && { env: variables }),
     ...withoutEmpty(configuration),
   };
 }

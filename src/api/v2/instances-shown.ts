@@ -1,7 +1,10 @@
+import type { SealedVariable } from '../../domain/envelope.ts';
+import type { ReleaseContent } from '../../domain/release.ts';
 import type { Instance } from '../../store/instances.ts';
 import { listJobs } from '../../store/jobs.ts';
 import type { Db } from '../../store/open.ts';
 import { listReleases } from '../../store/releases.ts';
+import { listResourceEnv } from '../../store/rollouts.ts';
 import type { Application } from '../../store/applications.ts';
 import type { Component } from '../../store/components.ts';
 import type { RuntimeInfo } from '../parts.ts';
@@ -25,6 +28,12 @@ export async function loadShown(
     db,
     instances.flatMap(({ lastJob }) => lastJob ?? []),
   );
+  const given = await listResourceEnv(
+    db,
+    instances.filter(
+      (instance) => (releases.get(releaseShown(instance))?.content.referResources.length ?? 0) > 0,
+    ),
+  );
   const runtime = parents.runtimes.find(({ typeName }) => typeName === parents.component.runtime);
   return instances.map((instance) => {
     const release = releases.get(releaseShown(instance));
@@ -34,10 +43,19 @@ export async function loadShown(
       instance,
       release,
       ...(lastJob && { lastJob }),
+      fromResources: fromResources(release.content, given.get(instance.id) ?? []),
       enterpriseProjectId: parents.application.enterpriseProjectId,
       defaultPort: runtime?.containerDefaultPort ?? FALLBACK_PORT,
     };
   });
+}
+
+function fromResources(
+  { env, inheritedEnv }: ReleaseContent,
+  given: readonly SealedVariable[],
+): readonly string[] {
+  const set = new Set([...env, ...inheritedEnv].map(({ name }) => name));
+  return given.map(({ name }) => name).filter((name) => !set.has(name));
 }
 
 /** The serving one; before there is one, the one that was asked for. */

@@ -23,6 +23,8 @@ export interface Shown {
   /** The serving one, or the requested one where none has served. */
   readonly release: StoredRelease;
   readonly lastJob?: StoredJob;
+  /** Names of the variables that resources gave to what serves, and that neither instance nor application set. */
+  readonly fromResources: readonly string[];
   readonly enterpriseProjectId: string;
   /** The port that its component's runtime is known for. */
   readonly defaultPort: number;
@@ -77,7 +79,7 @@ const detail = (shown: Shown, show: ShowValue) => {
     ...common(shown),
     description: instance.description ?? null,
     flavor_id: release.content.flavorId,
-    configuration: configurationWire(show, release.content),
+    configuration: configurationWire(show, release.content, shown.fromResources),
     refer_resources: release.content.referResources.map((resource) => ({ ...resource })),
   };
 };

@@ -66,6 +66,7 @@ export const EnvVariable = Type.Object(
       maxLength: MAX_VARIABLE_CHARACTERS,
       description: `text of at most ${MAX_VARIABLE_CHARACTERS} characters`,
     }),
+    internal: Type.Optional(Type.Boolean({ description: 'true or false' })),
   },
   { title: 'EnvVariable', description: 'an object {name, value}' },
 );
