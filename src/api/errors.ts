@@ -49,6 +49,8 @@ export const wires = {
   noBaseResource: service(400, 100422),
   noArtifact: service(400, 100425),
   instanceBusy: service(409, 100409),
+  identityUnknown: { status: 404, code: 'IAM.0004', form: 'service' },
+  identityTaken: { status: 409, code: 'IAM.0005', form: 'service' },
   gitInvalid: repository(400, '0400'),
   gitTypeUnsupported: repository(400, '0401'),
   gitStateInvalid: repository(400, '0402'),
@@ -90,11 +92,27 @@ const isGitPath = (url: string) => /^\/+v1\/+[^/]+\/+git\//.test(url);
 
 /** The identity calls answer in Keystone's form, all others in that of the gateway or the service. */
 export function isIdentityPath(url: string): boolean {
-  return /^\/+v3\/+(auth|projects|regions|users)([/?]|$)/.test(url);
+  return isHuaweiIdentityPath(url) || keystonePath.test(url);
 }
 
+const keystonePath =
+  /^\/+v3\/*([?]|$)|^\/+v3\/+(auth|catalog|domains|endpoints|projects|regions|roles|services|users)([/?]|$)/;
+
+const isHuaweiIdentityPath = (url: string) => /^\/+v3\.0\//.test(url);
+
+/** The words of the identity service below /v3.0; what the gateway says before it keeps its own. */
+const identityCodes: Readonly<Record<number, string>> = {
+  400: 'IAM.0011',
+  403: 'IAM.0002',
+  500: 'IAM.0006',
+};
+
 export function errorBody(wire: Wire, message: string, requestId: string, url: string): object {
-  if (isIdentityPath(url)) {
+  if (isHuaweiIdentityPath(url)) {
+    const code = identityCodes[wire.status] ?? wire.code;
+    return { error_code: code, error_msg: message, request_id: requestId };
+  }
+  if (keystonePath.test(url)) {
     return { error: { code: wire.status, message, title: STATUS_CODES[wire.status] ?? 'Error' } };
   }
   return wire.form === 'gateway'

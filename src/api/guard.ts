@@ -46,6 +46,7 @@ export function addGuard(
     if (request.routeOptions.config.permission === 'public') return;
     const { authorization = '' } = request.headers;
     const token = tokenOf(request);
+    if (request.routeOptions.config.mayHoldToken === true && authorization === '') return;
     if (!isSignature(authorization)) {
       if (authorization !== '' && token === undefined) throw otherScheme(authorization);
       return admit(request, await authenticator.authenticate(token));
@@ -74,8 +75,22 @@ export function addGuard(
     await admit(request, signed.prove(sha256(body)));
     return Readable.from([body], { objectMode: false });
   });
+
+  app.addHook('preValidation', async (request) => {
+    const { config } = request.routeOptions;
+    if (config.mayHoldToken !== true || request.headers.authorization) return;
+    await admit(request, await authenticator.authenticate(tokenInBody(request.body) ?? tokenOf(request)));
+  });
   return routes;
 }
+
+function tokenInBody(body: unknown): string | undefined {
+  const token = ['auth', 'identity', 'token', 'id'].reduce(memberOf, body);
+  return typeof token === 'string' && token !== '' ? token : undefined;
+}
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 
 const otherScheme = (authorization: string) =>
   wrongSignature(

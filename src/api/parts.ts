@@ -4,7 +4,6 @@ import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Permission } from '../domain/permission.ts';
 import type { GitParts } from '../git/parts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
-import type { KeyRing } from '../iam/key-ring.ts';
 import type { SignIn } from '../iam/sign-in.ts';
 import type { Tls } from './listeners.ts';
 
@@ -12,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The body is read as it comes, for as long as it comes. */
     isStreamed?: boolean;
+    /** The body may hold the caller's token, where neither header nor signature tells who it is. */
+    mayHoldToken?: boolean;
     /**
      * What the caller must be allowed to do. `public`: whoever asks is answered; `own`: everybody who is signed in, since
      * the route shows and changes nothing but what is the caller's own. A route without one answers nobody.
@@ -54,8 +55,9 @@ export interface ApiSettings {
 /** What routes get: the settings and what the API made of them. */
 export interface Parts extends ApiSettings {
   readonly authenticator: Authenticator;
-  readonly keys: KeyRing;
   readonly signIn: SignIn;
+  /** After a change of users, keys or roles: the next request sees it. */
+  readonly forgetSessions: () => void;
   /** Names and ports of runtimes, which do not change while the platform runs; what is installed may. */
   readonly knownRuntimes: () => Promise<readonly RuntimeInfo[]>;
 }

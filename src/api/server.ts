@@ -10,6 +10,7 @@ import { Authenticator } from '../iam/authenticate.ts';
 import { HomeOfProjects } from '../iam/home-of-projects.ts';
 import { KeyLocks } from '../iam/key-locks.ts';
 import { KeyRing } from '../iam/key-ring.ts';
+import { KeySignIn } from '../iam/key-sign-in.ts';
 import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
 import { Signatures } from '../iam/signatures.ts';
 import { MAX_BODY_BYTES, parseBody } from './body.ts';
@@ -44,11 +45,19 @@ export interface Api {
 /** One application behind two listeners. */
 export async function createApi(settings: ApiSettings): Promise<Api> {
   const { services, bind, log } = settings;
+  const authenticator = new Authenticator(services);
+  const keys = new KeyRing(services);
+  const locks = new KeyLocks(() => performance.now());
+  const keySignIn = new KeySignIn({ keys, locks, now: services.now });
+  const attempts = new Attempts(() => performance.now());
   const parts: Parts = {
     ...settings,
-    authenticator: new Authenticator(services),
-    keys: new KeyRing(services),
-    signIn: new SignIn(services, new Attempts(() => performance.now())),
+    authenticator,
+    signIn: new SignIn(services, { attempts, authenticator, keys: keySignIn }),
+    forgetSessions() {
+      authenticator.forget();
+      keys.forget();
+    },
     knownRuntimes: remembered(settings.runtimes),
   };
   let isStopping = false;
@@ -101,10 +110,9 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
     );
   });
 
-  const locks = new KeyLocks(() => performance.now());
-  const signatures = new Signatures({ keys: parts.keys, locks, now: services.now });
+  const signatures = new Signatures({ keys, locks, now: services.now });
   const homes = new HomeOfProjects(services.store);
-  const routes = addGuard(app, { authenticator: parts.authenticator, signatures, homes });
+  const routes = addGuard(app, { authenticator, signatures, homes });
 
   await addOpenApi(app, settings.version);
   await app.register(healthRoutes(parts));

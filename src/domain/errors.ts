@@ -32,6 +32,9 @@ export type Code =
   | 'noBaseResource'
   | 'noArtifact'
   | 'instanceBusy'
+  // users, projects, keys
+  | 'identityUnknown'
+  | 'identityTaken' // a name that is there already
   // git hosts
   | 'gitInvalid' // a field, or what the host refuses
   | 'gitTypeUnsupported'

@@ -32,7 +32,6 @@ const service = [
 
 const identity = [
   'iam:projects:createProject',
-  'iam:projects:updateProject',
   'iam:users:listUsers',
   'iam:users:getUser',
   'iam:users:createUser',

@@ -79,6 +79,7 @@ export class Authenticator {
       ...(stored.project !== undefined && { project: stored.project }),
       issueTime: stored.issueTime,
       expireTime: stored.expireTime,
+      methods: stored.methods,
     };
   }
 

@@ -20,7 +20,11 @@ export async function hashPassword(password: string): Promise<string> {
   return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64'), key.toString('base64')].join('$');
 }
 
+/** Stored for a user that was given no password; nothing matches it. */
+export const NO_PASSWORD = 'none';
+
 export async function isPassword(password: string, stored: string): Promise<boolean> {
+  if (stored === NO_PASSWORD) return isNobodysPassword(password);
   const [algorithm, N = '', r = '', p = '', salt = '', key = ''] = stored.split('$');
   if (algorithm !== 'scrypt') {
     throw new Error(

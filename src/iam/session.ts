@@ -22,6 +22,8 @@ export interface Session extends Principal {
   readonly isTemporary?: boolean;
   readonly issueTime: number;
   readonly expireTime: number;
+  /** How its token was got; absent: it is a key's. */
+  readonly methods?: readonly string[];
 }
 
 /** Undefined: there is no such user, or it is disabled. */

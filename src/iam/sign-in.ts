@@ -1,5 +1,7 @@
 import { Problem } from '../domain/errors.ts';
 import { domainId, projectId, userId } from '../domain/ids.ts';
+import { rolesIn, type RoleName } from '../domain/permission.ts';
+import type { Store } from '../store/open.ts';
 import {
   findDomain,
   findDomainByName,
@@ -8,11 +10,14 @@ import {
   type Domain,
   type Project,
 } from '../store/projects.ts';
-import type { Store } from '../store/open.ts';
 import { findUser, findUserByName, type User } from '../store/users.ts';
 import type { Attempts } from './attempts.ts';
+import type { Authenticator } from './authenticate.ts';
+import type { KeySignIn } from './key-sign-in.ts';
 import { isNobodysPassword, isPassword } from './passwords.ts';
+import { loadPrincipal, type Principal, type Session } from './session.ts';
 import { issueToken, type IssuedToken } from './tokens.ts';
+import { Turns } from './turns.ts';
 
 /** Named by id or by name; a name counts in its domain. */
 export interface Named {
@@ -21,18 +26,30 @@ export interface Named {
   readonly domain?: Named;
 }
 
+/** What proves who somebody is. */
+export type Proof =
+  | { readonly method: 'password'; readonly user: Named; readonly password: string }
+  | { readonly method: 'token'; readonly token: string }
+  | {
+      readonly method: 'hw_ak_sk';
+      readonly access: string;
+      readonly secret: string;
+      readonly securityToken?: string;
+    };
+
 export interface Credentials {
-  readonly user: Named;
-  readonly password: string;
+  readonly proof: Proof;
   /** Absent: the whole domain. */
   readonly project?: Named;
   readonly domain?: Named;
 }
 
 export interface SignedIn extends IssuedToken {
-  readonly user: User;
+  readonly user: { readonly id: string; readonly name: string };
   readonly domain: Domain;
   readonly project?: Project;
+  readonly roles: readonly RoleName[];
+  readonly methods: readonly string[];
 }
 
 /** Tries too fast; `waitS` is when the next one is looked at. */
@@ -55,42 +72,101 @@ const wrong = () =>
     'The username or password is wrong, or there is no such user or domain; correct them.',
   );
 
-/** Gives tokens for passwords. */
+/** Gives tokens for passwords, tokens and keys. */
 export class SignIn {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #attempts: Attempts;
-  #checks = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #authenticator: Authenticator;
+  readonly #keys: KeySignIn;
+  readonly #turns = new Turns(MOST_CHECKS, MOST_WAITING, () => new TooManyAttempts(1));
 
-  constructor({ store, now }: { readonly store: Store; readonly now: () => number }, attempts: Attempts) {
+  constructor(
+    { store, now }: { readonly store: Store; readonly now: () => number },
+    {
+      attempts,
+      authenticator,
+      keys,
+    }: { readonly attempts: Attempts; readonly authenticator: Authenticator; readonly keys: KeySignIn },
+  ) {
     this.#store = store;
     this.#now = now;
     this.#attempts = attempts;
+    this.#authenticator = authenticator;
+    this.#keys = keys;
   }
 
   /** `source` is the caller's network address. */
   async signIn(credentials: Credentials, source: string): Promise<SignedIn> {
-    const who = JSON.stringify(credentials.user.id ?? credentials.user.name ?? '');
-    this.#assertAllowed(who, source);
-    const user = await this.#withinTurns(async () => {
-      this.#assertAllowed(who, source);
-      const found = await this.#proven(credentials);
-      if (!found) this.#attempts.failed(who, source);
-      return found;
-    });
-    if (!user) throw wrong();
-    this.#attempts.succeeded(who, source);
-    if (!user.isEnabled) {
-      throw new Problem('forbidden', `User "${user.name}" is disabled; ask an administrator to enable it.`);
-    }
-    const domain = await findDomain(this.#store.read, user.domain);
-    if (!domain) throw new Error(`User ${user.id} belongs to a domain that is not stored.`);
-    const project = credentials.project && (await this.#project(credentials.project, domain));
+    const { principal, methods, endsBefore, onlyProject } = await this.#prove(credentials.proof, source);
+    const domain = await findDomain(this.#store.read, principal.domain);
+    if (!domain) throw new Error(`User ${principal.user} belongs to a domain that is not stored.`);
+    const project = credentials.project && (await this.#project(credentials.project, domain, principal));
     if (!project && credentials.domain) await this.#assertOwn(credentials.domain, domain);
-    const holder = { user: user.id, ...(project && { project: project.id }) };
-    const issued = await issueToken(this.#store, holder, this.#now());
-    return { ...issued, user, domain, ...(project && { project }) };
+    if (onlyProject !== undefined && project?.id !== onlyProject) {
+      throw new ScopeUnknown('A temporary key gives tokens for its own project only; name that as scope.');
+    }
+    const issued = await issueToken(
+      this.#store,
+      {
+        user: principal.user,
+        methods,
+        ...(project && { project: project.id }),
+        ...(endsBefore !== undefined && { endsBefore }),
+      },
+      this.#now(),
+    );
+    return {
+      ...issued,
+      user: { id: principal.user, name: principal.userName },
+      domain,
+      methods,
+      roles: rolesIn(principal.grants, project?.id),
+      ...(project && { project }),
+    };
+  }
+
+  async #prove(proof: Proof, source: string): Promise<Proven> {
+    switch (proof.method) {
+      case 'password':
+        return {
+          principal: await this.provePassword(proof.user, proof.password, source),
+          methods: ['password'],
+        };
+      case 'token': {
+        const session = await this.#authenticator.authenticate(proof.token);
+        const methods = [...new Set([...(session.methods ?? []), 'token'])];
+        return { principal: session, methods, endsBefore: session.expireTime };
+      }
+      case 'hw_ak_sk': {
+        const session = await this.#keys.prove(proof, source);
+        return {
+          principal: session,
+          methods: ['hw_ak_sk'],
+          endsBefore: session.expireTime,
+          ...(session.project !== undefined && { onlyProject: session.project }),
+        };
+      }
+    }
+  }
+
+  /** Who has this password; tries are counted wherever it is asked for. */
+  async provePassword(user: Named, password: string, source: string): Promise<Principal> {
+    const who = JSON.stringify(user.id ?? user.name ?? '');
+    this.#assertAllowed(who, source);
+    const found = await this.#turns.take(async () => {
+      this.#assertAllowed(who, source);
+      const proven = await this.#withPassword(user, password);
+      if (!proven) this.#attempts.failed(who, source);
+      return proven;
+    });
+    if (!found) throw wrong();
+    this.#attempts.succeeded(who, source);
+    const principal = await loadPrincipal(this.#store.read, found.id);
+    if (!principal) {
+      throw new Problem('forbidden', `User "${found.name}" is disabled; ask an administrator to enable it.`);
+    }
+    return principal;
   }
 
   #assertAllowed(who: string, source: string): void {
@@ -98,8 +174,8 @@ export class SignIn {
     if (waitS > 0) throw new TooManyAttempts(waitS);
   }
 
-  async #proven({ user, password }: Credentials): Promise<User | undefined> {
-    const found = await this.#find(user);
+  async #withPassword(named: Named, password: string): Promise<User | undefined> {
+    const found = await this.#find(named);
     const isRight = found
       ? await isPassword(password, found.passwordHash)
       : await isNobodysPassword(password);
@@ -117,13 +193,13 @@ export class SignIn {
     return name === undefined ? undefined : findDomainByName(this.#store.read, name);
   }
 
-  async #project(named: Named, home: Domain): Promise<Project> {
+  async #project(named: Named, home: Domain, { grants }: Principal): Promise<Project> {
     if (named.domain) await this.#assertOwn(named.domain, home);
     const project =
       named.id === undefined
         ? await findProjectByName(this.#store.read, home.id, named.name ?? '')
         : await findProject(this.#store.read, projectId(named.id));
-    if (project?.domain === home.id) return project;
+    if (project?.domain === home.id && rolesIn(grants, project.id).length > 0) return project;
     throw new ScopeUnknown(
       `There is no project "${named.id ?? named.name ?? ''}" that this user may use; name another one as scope.`,
     );
@@ -136,27 +212,18 @@ export class SignIn {
       `There is no domain "${named.id ?? named.name ?? ''}" that this user may use; name "${home.name}" as scope.`,
     );
   }
+}
 
-  async #withinTurns<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#checks >= MOST_CHECKS) {
-      if (this.#waiting.length >= MOST_WAITING) throw new TooManyAttempts(1);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#checks += 1;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#checks -= 1;
-    }
-  }
+interface Proven {
+  readonly principal: Principal;
+  readonly methods: readonly string[];
+  readonly endsBefore?: number;
+  readonly onlyProject?: Session['project'];
 }
 
 /** A scope that does not exist, or that the user may not have: the same to whoever asks. */
 export class ScopeUnknown extends Problem {
   constructor(message: string) {
-    super('routeUnknown', message);
+    super('identityUnknown', message);
   }
 }

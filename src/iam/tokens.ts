@@ -17,15 +17,21 @@ export interface IssuedToken {
   readonly expireTime: number;
 }
 
+export interface TokenHolder {
+  readonly user: UserId;
+  readonly project?: ProjectId;
+  readonly methods?: readonly string[];
+  /** It ends with what it was got by, if that ends sooner. */
+  readonly endsBefore?: number;
+}
+
 /** A new token does not end the old ones. */
-export async function issueToken(
-  store: Store,
-  holder: { readonly user: UserId; readonly project?: ProjectId },
-  now: number,
-): Promise<IssuedToken> {
+export async function issueToken(store: Store, holder: TokenHolder, now: number): Promise<IssuedToken> {
+  const { user, project, methods = ['password'], endsBefore = Infinity } = holder;
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const times = { issueTime: now, expireTime: now + TOKEN_LIFE_MS };
-  await store.write((tx) => insertToken(tx, { hash: hashToken(token), ...holder, ...times }));
+  const times = { issueTime: now, expireTime: Math.min(now + TOKEN_LIFE_MS, endsBefore) };
+  const scope = project === undefined ? {} : { project };
+  await store.write((tx) => insertToken(tx, { hash: hashToken(token), user, methods, ...scope, ...times }));
   return { token, ...times };
 }
 

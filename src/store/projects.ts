@@ -11,6 +11,7 @@ export interface Project {
   readonly domain: DomainId;
   readonly name: string;
   readonly createTime: number;
+  readonly description?: string;
 }
 
 export async function insertDomain(tx: Tx, domain: Domain): Promise<void> {
@@ -32,6 +33,7 @@ interface ProjectRow {
   readonly domain_id: string;
   readonly name: string;
   readonly create_time: number;
+  readonly description: string | null;
 }
 
 const toProject = (row: ProjectRow): Project => ({
@@ -39,6 +41,7 @@ const toProject = (row: ProjectRow): Project => ({
   domain: domainId(row.domain_id),
   name: row.name,
   createTime: row.create_time,
+  ...(row.description !== null && { description: row.description }),
 });
 
 /** A name that is taken is a UniqueViolation of `unique.projectName`. */
@@ -50,6 +53,7 @@ export async function insertProject(tx: Tx, project: Project): Promise<void> {
       domain_id: project.domain,
       name: project.name,
       create_time: project.createTime,
+      description: project.description ?? null,
     })
     .execute();
 }

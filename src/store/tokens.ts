@@ -10,6 +10,8 @@ export interface StoredToken {
   readonly project?: ProjectId;
   readonly issueTime: number;
   readonly expireTime: number;
+  /** How it was got: "password", "token", "hw_ak_sk"; more than one where the one was got by the other. */
+  readonly methods: readonly string[];
 }
 
 export async function insertToken(tx: Tx, token: StoredToken): Promise<void> {
@@ -21,6 +23,7 @@ export async function insertToken(tx: Tx, token: StoredToken): Promise<void> {
       project_id: token.project ?? null,
       issue_time: token.issueTime,
       expire_time: token.expireTime,
+      methods: token.methods.join(','),
     })
     .execute();
 }
@@ -36,6 +39,7 @@ export async function findToken(db: Db, hash: string): Promise<StoredToken | und
       project: row.project_id === null ? null : projectId(row.project_id),
       issueTime: row.issue_time,
       expireTime: row.expire_time,
+      methods: row.methods.split(','),
     })
   );
 }

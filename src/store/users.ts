@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { domainId, userId, type DomainId, type UserId } from '../domain/ids.ts';
 import type { Db, Tx } from './open.ts';
-import { given } from './rows.ts';
+import { given, present } from './rows.ts';
 import type { Tables } from './tables.ts';
 
 export interface User {
@@ -12,6 +12,17 @@ export interface User {
   readonly passwordHash: string;
   readonly isEnabled: boolean;
   readonly createTime: number;
+  readonly details: UserDetails;
+}
+
+/** What a user's card tells beside name and password; none of it has a meaning to the platform. */
+export interface UserDetails {
+  readonly description?: string;
+  readonly defaultProject?: string;
+  readonly email?: string;
+  readonly areaCode?: string;
+  readonly phone?: string;
+  readonly accessMode?: string;
 }
 
 const toUser = (row: Selectable<Tables['users']>): User => ({
@@ -21,10 +32,31 @@ const toUser = (row: Selectable<Tables['users']>): User => ({
   passwordHash: row.password_hash,
   isEnabled: row.enabled === 1,
   createTime: row.create_time,
+  details: present({
+    description: row.description,
+    defaultProject: row.default_project_id,
+    email: row.email,
+    areaCode: row.area_code,
+    phone: row.phone,
+    accessMode: row.access_mode,
+  }),
 });
 
+const detailColumns = ({ description, defaultProject, email, areaCode, phone, accessMode }: UserDetails) =>
+  given({
+    description,
+    default_project_id: defaultProject,
+    email,
+    area_code: areaCode,
+    phone,
+    access_mode: accessMode,
+  });
+
 /** A name that is taken is a UniqueViolation of `unique.userName`. */
-export async function insertUser(tx: Tx, user: User): Promise<void> {
+export async function insertUser(
+  tx: Tx,
+  user: Omit<User, 'details'> & { readonly details?: UserDetails },
+): Promise<void> {
   await tx
     .insertInto('users')
     .values({
@@ -34,6 +66,7 @@ export async function insertUser(tx: Tx, user: User): Promise<void> {
       password_hash: user.passwordHash,
       enabled: user.isEnabled ? 1 : 0,
       create_time: user.createTime,
+      ...detailColumns(user.details ?? {}),
     })
     .execute();
 }
@@ -67,10 +100,17 @@ export async function listUsers(db: Db, domain: DomainId): Promise<readonly User
 export async function updateUser(
   tx: Tx,
   id: UserId,
-  changes: { readonly passwordHash?: string; readonly isEnabled?: boolean },
+  changes: {
+    readonly name?: string;
+    readonly passwordHash?: string;
+    readonly isEnabled?: boolean;
+    readonly details?: UserDetails;
+  },
 ): Promise<void> {
-  const { isEnabled } = changes;
+  const { isEnabled, details } = changes;
   const columns = given({
+    ...(details && detailColumns(details)),
+    name: changes.name,
     password_hash: changes.passwordHash,
     enabled: isEnabled === undefined ? undefined : isEnabled ? 1 : 0,
   });
@@ -78,7 +118,7 @@ export async function updateUser(
   await tx.updateTable('users').set(columns).where('id', '=', id).execute();
 }
 
-/** With its tokens. */
+/** With its tokens, keys and roles. */
 export async function deleteUser(tx: Tx, id: UserId): Promise<void> {
   await tx.deleteFrom('users').where('id', '=', id).execute();
 }

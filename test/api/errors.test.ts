@@ -44,11 +44,23 @@ test('every code has the status and the wire code of the contract', () => {
   for (const code of Object.keys(contract)) assert.ok(Object.hasOwn(wires, code), code);
 });
 
-test('409 means one thing only', () => {
-  const codes = Object.entries(wires).filter(([, { status }]) => status === 409);
+test('409 of the service means one thing only', () => {
+  const codes = Object.entries(wires).filter(
+    ([, { status, code }]) => status === 409 && code.startsWith('SVCSTG.'),
+  );
   assert.deepEqual(
     codes.map(([code]) => code),
     ['instanceBusy'],
+  );
+});
+
+test('below /v3.0 the identity service speaks its own form, and the gateway before it keeps its code', () => {
+  const form = (code: Code) => errorBody(wireOf(new Problem(code, 'm')), 'm', 'id', '/v3.0/OS-USER/users/1');
+  const codeOf = (code: Code) => Object(form(code)).error_code;
+  assert.deepEqual(form('identityUnknown'), { error_code: 'IAM.0004', error_msg: 'm', request_id: 'id' });
+  assert.deepEqual(
+    [codeOf('invalid'), codeOf('forbidden'), codeOf('unauthenticated'), codeOf('throttled')],
+    ['IAM.0011', 'IAM.0002', 'APIG.0301', 'APIG.0308'],
   );
 });
 

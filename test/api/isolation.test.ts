@@ -158,6 +158,7 @@ test('without a good token, or with a path of another project, no operation answ
       project: stage.project,
       issueTime: 1,
       expireTime: 2,
+      methods: ['password'],
     }),
   );
   const ids: Ids = { application: 'a', component: 'c', instance: 'i', job: 'j', environment: 'e' };

@@ -60,9 +60,11 @@ test('public are only those routes that must be', async (t) => {
     .filter(({ method, permission }) => permission === 'public' && method !== 'HEAD')
     .map(({ method, url }) => `${method} ${url}`);
   assert.deepEqual(open.toSorted(), [
+    'GET /',
     'GET /healthz',
     'GET /openapi.json',
     'GET /readyz',
+    'GET /v3',
     'GET /version',
     // Signed by a git host with the secret of its hook.
     'POST /v1/:project_id/git/push/:hook_id',
@@ -79,6 +81,7 @@ test('no route answers a stranger, by token or by signature', async (t) => {
       project: stage.project,
       issueTime: 1,
       expireTime: 2,
+      methods: ['password'],
     }),
   );
   for (const { method, url, permission } of routesOf(stage)) {

@@ -44,6 +44,7 @@ const admin = {
   passwordHash: 'scrypt$…',
   isEnabled: true,
   createTime: 1_000,
+  details: {},
 };
 
 async function withAdmin(store: Store): Promise<void> {
@@ -57,7 +58,7 @@ for (const { name, create } of databases()) {
   test(`${name}: a project is found by its id, and by its name within its domain`, async (t) => {
     const store = await (await create(t)).open();
     await withAdmin(store);
-    const project = { id: projectId('p1'), domain, name: 'local', createTime: 1_000 };
+    const project = { id: projectId('p1'), domain, name: 'local', createTime: 1_000, description: 'd' };
     await store.write((tx) => insertProject(tx, project));
     assert.deepEqual(await findDomain(store.read, domain), await findDomainByName(store.read, 'openstage'));
     assert.deepEqual(await findProject(store.read, project.id), project);
@@ -79,7 +80,16 @@ for (const { name, create } of databases()) {
     );
     await store.write((tx) => updateUser(tx, admin.id, { isEnabled: false }));
     await store.write((tx) => updateUser(tx, admin.id, { passwordHash: 'new' }));
-    const changed = { ...admin, isEnabled: false, passwordHash: 'new' };
+    const details = {
+      description: 'd',
+      email: 'a@b',
+      areaCode: '86',
+      phone: '1',
+      accessMode: 'default',
+      defaultProject: 'p',
+    };
+    await store.write((tx) => updateUser(tx, admin.id, { details }));
+    const changed = { ...admin, isEnabled: false, passwordHash: 'new', details };
     assert.deepEqual(await findUser(store.read, admin.id), changed);
     assert.deepEqual(await findUserByName(store.read, domain, 'admin'), changed);
     assert.deepEqual(await listUsers(store.read, domain), [changed]);
@@ -93,6 +103,7 @@ for (const { name, create } of databases()) {
       user: admin.id,
       issueTime: 1_000,
       expireTime,
+      methods: ['password', 'token'],
     });
     const scoped = { ...token('b', 3_000), project: projectId('p1') };
     await store.write(async (tx) => {

@@ -1,42 +1,74 @@
-import { createHash } from 'node:crypto';
 import { Problem } from '../../domain/errors.ts';
-import type { Credentials, Named } from '../../iam/sign-in.ts';
+import type { RoleName } from '../../domain/permission.ts';
+import type { Credentials, Named, Proof } from '../../iam/sign-in.ts';
 import type { Domain, Project } from '../../store/projects.ts';
-import type { TokenRequestWire, TokenWire } from './schemas.ts';
+import { moment } from './moment.ts';
+import type { CatalogWire, TokenRequestWire, TokenWire } from './schemas/token.ts';
 
-/** Domain names that scripts carry over are looked up as they are; a user without one is looked up in ours. */
+/** A user named without a domain is looked up in ours. */
 const HOME_DOMAIN = 'openstage';
 
-export function readCredentials({ auth }: TokenRequestWire): Credentials {
-  const { methods, password } = auth.identity;
-  const other = methods.find((method) => method !== 'password');
-  if (methods.length === 0 || other !== undefined) {
-    throw new Problem(
-      'invalid',
-      `The request body is invalid: auth.identity.methods holds "${other ?? ''}"; expected ["password"].`,
-    );
-  }
-  if (!password) {
-    throw new Problem(
-      'invalid',
-      'The request body is invalid: auth.identity.password is missing; expected an object {user}.',
-    );
-  }
-  const { user } = password;
-  if (user.id === undefined && user.name === undefined) {
-    throw new Problem(
-      'invalid',
-      'The request body is invalid: auth.identity.password.user has neither name nor id; expected one.',
-    );
-  }
-  const domain = user.domain && isNamed(user.domain) ? user.domain : { name: HOME_DOMAIN };
+type Identity = TokenRequestWire['auth']['identity'];
+
+const invalid = (what: string) => new Problem('invalid', `The request body is invalid: ${what}`);
+
+/** `headerToken`: the one in X-Auth-Token, for bodies that name none. */
+export function readCredentials({ auth }: TokenRequestWire, headerToken?: string): Credentials {
   const { scope } = auth;
   return {
-    user: { ...named(user), domain: named(domain) },
-    password: user.password,
+    proof: readProof(auth.identity, headerToken),
     ...(isNamed(scope?.project) && { project: named(scope?.project) }),
     ...(isNamed(scope?.domain) && { domain: named(scope?.domain) }),
   };
+}
+
+function readProof(identity: Identity, headerToken: string | undefined): Proof {
+  const { methods } = identity;
+  const [method = '', another] = methods;
+  if (methods.includes('totp')) {
+    throw invalid('auth.identity.methods holds "totp"; users here have no second factor: send ["password"].');
+  }
+  if (methods.some((one) => /^(hw_)?assume_role$/.test(one))) {
+    throw invalid(
+      'auth.identity.methods asks for an agency; there are none here: send ["password"] or sign.',
+    );
+  }
+  if (another !== undefined) {
+    throw invalid(`auth.identity.methods holds ${methods.length} words; expected one.`);
+  }
+  switch (method) {
+    case 'password':
+      return readPassword(identity.password);
+    case 'token': {
+      const token = identity.token?.id || headerToken;
+      if (token) return { method, token };
+      throw invalid('auth.identity.token.id is missing, and so is X-Auth-Token; expected a token.');
+    }
+    case 'hw_ak_sk': {
+      const { access, secret, security_token } = identity.hw_ak_sk ?? {};
+      if (!access || !secret) throw invalid('auth.identity.hw_ak_sk is missing; expected {access, secret}.');
+      return {
+        method,
+        access: access.key,
+        secret: secret.key,
+        ...(security_token && { securityToken: security_token.key }),
+      };
+    }
+    default:
+      throw invalid(
+        `auth.identity.methods holds "${method.slice(0, 60)}"; expected ["password"], ["token"] or ["hw_ak_sk"].`,
+      );
+  }
+}
+
+function readPassword(sent: Identity['password']): Proof {
+  if (!sent) throw invalid('auth.identity.password is missing; expected an object {user}.');
+  const { user } = sent;
+  if (user.id === undefined && user.name === undefined) {
+    throw invalid('auth.identity.password.user has neither name nor id; expected one.');
+  }
+  const domain = user.domain && isNamed(user.domain) ? user.domain : { name: HOME_DOMAIN };
+  return { method: 'password', user: { ...named(user), domain: named(domain) }, password: user.password };
 }
 
 type Sent = { readonly id?: string; readonly name?: string; readonly domain?: Sent } | undefined;
@@ -56,56 +88,27 @@ export interface TokenFacts {
   readonly user: { readonly id: string; readonly name: string };
   readonly domain: Domain;
   readonly project?: Project;
+  readonly roles: readonly RoleName[];
+  readonly methods: readonly string[];
   readonly issueTime: number;
   readonly expireTime: number;
 }
 
-/** Six digits, as the contract's clients parse them. */
-const moment = (time: number) => new Date(time).toISOString().replace(/\.(\d{3})Z$/, '.$1000Z');
+/** Roles that come with the platform have this id in tokens. */
+const BUILT_IN = '0';
 
-export function tokenWire(
-  { user, domain, project, issueTime, expireTime }: TokenFacts,
-  catalog: TokenWire['token']['catalog'],
-): TokenWire {
+export function tokenWire(facts: TokenFacts, catalog: CatalogWire): TokenWire {
+  const { user, domain, project, roles, methods, issueTime, expireTime } = facts;
   const home = { id: domain.id, name: domain.name };
   return {
     token: {
-      methods: ['password'],
+      methods: [...methods],
       expires_at: moment(expireTime),
       issued_at: moment(issueTime),
       user: { id: user.id, name: user.name, domain: home, password_expires_at: '' },
       ...(project ? { project: { id: project.id, name: project.name, domain: home } } : { domain: home }),
-      roles: [{ id: '0', name: 'te_admin' }],
+      roles: roles.map((name) => ({ id: BUILT_IN, name })),
       catalog,
     },
   };
 }
-
-/** Where the services are: at the very address by which the caller reached us. */
-export function catalogWire(
-  origin: string,
-  region: string,
-  project: Project | undefined,
-): TokenWire['token']['catalog'] {
-  const scope = project ? `/${project.id}` : '';
-  const services = [
-    { name: 'servicestage', type: 'servicestage', versions: [`/v2${scope}`], region },
-    { name: 'servicestagev1', type: 'servicestagev1', versions: [`/v1${scope}`], region },
-    { name: 'iam', type: 'identity', versions: ['/v3'], region: '*' },
-  ];
-  return services.map(({ name, type, versions, region: place }) => ({
-    id: idOf(name),
-    name,
-    type,
-    endpoints: versions.map((path) => ({
-      id: idOf(`${name}${path}`),
-      interface: 'public',
-      region: place,
-      region_id: place,
-      url: `${origin}${path}`,
-    })),
-  }));
-}
-
-/** The same at every answer, without a row for it. */
-const idOf = (name: string) => createHash('md5').update(name).digest('hex');
