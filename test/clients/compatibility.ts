@@ -1,5 +1,6 @@
 import type { Client } from './places.ts';
 import type { Result } from './driver.ts';
+import { facts } from './terraform-facts.ts';
 import { operations, type Operation } from './operations.ts';
 
 /** What one client did in its round. */
@@ -91,6 +92,14 @@ export function compatibilityPage(reports: readonly Report[], reference: Report)
     '"yes": the operation was called and the client understood the answer. The last column names members of the answer that a client has no field for, and so drops.',
     '',
     table(reports, reference),
+    '',
+    '## Terraform',
+    '',
+    'The provider `huaweicloud` with its v2 resources: application, component, environment and component instance ([examples/terraform](../examples/terraform)). `npm run test:terraform` applies, upgrades, plans, imports and destroys them where Terraform finds the provider, or `TF_PROVIDER_BIN` names it; no registry that the tests rely on has it. What it and its library send and expect is held by tests that send the same:',
+    '',
+    ...facts.map(({ title }) => `- ${title}`),
+    '',
+    'The blocks `storage` and `probe` with HTTP are left out of the example: the provider sets keys there that its own schema lacks. `replica` is for creation only; after the action "scale" it plans a new instance.',
     '',
   ].join('\n');
 }
