@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
 import { Client, findPlatform, memberOf, type RunningPlatform } from '../../src/cli/running-platform.ts';
 import { askApp } from '../../src/cli/tour/load.ts';
 import { OwnPlatform } from '../../src/cli/tour/own-platform.ts';
 import { listOf, textOf } from '../../src/cli/tour/steps.ts';
+import { parseKey, seal } from '../../src/domain/envelope.ts';
+import { running } from '../crash/processes.ts';
 import { GitServer } from '../builders/git-server.ts';
 
 const JOB_MOST_MS = 4 * 60_000;
@@ -26,10 +30,51 @@ before(async () => {
   base = `/v2/${client.project}/cas/applications/${textOf(listOf(memberOf(applications.body, 'applications'))[0], 'id')}/components`;
 });
 after(async () => {
-  const left = readdirSync(join(own.dataDir, 'builds')).filter((name) => name.startsWith('work-'));
+  const left = workspaces();
   await own.stop();
   assert.deepEqual(left, [], 'builds left their workspaces');
 });
+
+const workspaces = () => readdirSync(join(own.dataDir, 'builds')).filter((name) => name.startsWith('work-'));
+
+const sleepers = (marker: string) => running().filter(({ command }) => command === `sleep ${marker}`);
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + JOB_MOST_MS;
+  while (!(await isSo())) {
+    assert.ok(Date.now() < end, `it never came about that ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** All text below a directory; what is packed and compressed is not looked into. */
+function everythingIn(dir: string): string {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map((file) => readFileSync(join(file.parentPath, file.name), 'latin1')).join('\n');
+}
+
+/** As the git API keeps one, without asking a host that has no REST API. */
+function authorize(name: string, host: string, token: string): void {
+  const key = parseKey(readFileSync(join(own.dataDir, 'key'), 'utf8'));
+  const secret = seal(key, JSON.stringify({ kind: 'token', token }), randomBytes(12));
+  const database = new DatabaseSync(join(own.dataDir, 'openstage.db'), { timeout: 10_000 });
+  const columns = { project_id: client.project, name, repo_type: 'gitlab', api: 'gitlab', host, home: host };
+  const more = {
+    user_name: 'ann',
+    avatar: '',
+    token_type: 'personal',
+    secret_json: JSON.stringify(secret),
+    status: 0,
+  };
+  const row = { ...columns, ...more, creator: 'admin', create_time: 1, update_time: 1 };
+  const names = Object.keys(row);
+  database
+    .prepare(
+      `insert into git_authorizations (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`,
+    )
+    .run(...Object.values(row));
+  database.close();
+}
 
 const server = `require('http').createServer((_, answer) => answer.end(require('fs').readFileSync('page.txt'))).listen(process.env.PORT, '127.0.0.1');`;
 const manifest = JSON.stringify({ name: 'page', version: '1.0.0', scripts: { start: 'node server.js' } });
@@ -80,7 +125,100 @@ test('code is built and runs; a new commit becomes a release by a change, and a 
   assert.equal(await page(host), 'second');
   assert.match(await logOf(textOf(again, 'job_id')), /It was built before/);
   assert.ok(!(await logOf(textOf(again, 'job_id'))).includes('making the page'));
-  await remove(t, instance);
+  await remove(instance);
+});
+
+test('a private repository is built through a stored authorization, whose secret is seen nowhere', async (t) => {
+  const git = await GitServer.start(t);
+  const secret = 'glpat-0123456789secret';
+  await git.push('shop/private', {
+    files: { 'package.json': manifest, 'server.js': server, 'page.txt': 'private' },
+  });
+  git.close('shop/private', 'oauth2', secret);
+  authorize('gl-ann', `http://${git.host}`, secret);
+  const spec = { repo_type: 'GitLab', repo_url: git.url('shop/private'), repo_auth: 'gl-ann' };
+  const { instance, job, host } = await deploy(spec, {
+    build_cmd: 'env; cat .git/config; git log --format=%B',
+  });
+  await ended(job, 'SUCCEEDED');
+  assert.equal(await page(host), 'private');
+  const log = await logOf(job);
+  const basic = Buffer.from(`oauth2:${secret}`).toString('base64');
+  const answers =
+    JSON.stringify(await send('GET', jobPath(job))) + JSON.stringify(await send('GET', instance));
+  for (const text of [
+    log,
+    answers,
+    everythingIn(join(own.dataDir, 'logs')),
+    everythingIn(join(own.dataDir, 'builds')),
+  ])
+    for (const known of [secret, basic, 'a secret of the platform']) assert.ok(!text.includes(known));
+  assert.match(log, /OPENSTAGE_COMMIT=[0-9a-f]{40}/);
+
+  // An authorization opens the host that it was made for, and no other that somebody names.
+  const other = await GitServer.start(t);
+  const elsewhere = { ...spec, repo_url: other.url('shop/private') };
+  const refused = await client.request('POST', base, {
+    name: 'elsewhere',
+    runtime: 'Nodejs8',
+    category: 'Common',
+    source: { kind: 'code', spec: elsewhere },
+  });
+  assert.equal(refused.status, 400);
+  assert.match(textOf(refused.body, 'error_msg'), /"gl-ann" opens http/);
+  assert.deepEqual(other.requests, []);
+  await remove(instance);
+});
+
+test('a build that fails says why, keeps its log, and leaves what serves alone', async (t) => {
+  const git = await GitServer.start(t);
+  const files = { 'package.json': manifest, 'server.js': server, 'page.txt': 'good' };
+  await git.push('shop/fails', { files });
+  const { instance, job, host } = await deploy({ repo_url: git.url('shop/fails') });
+  await ended(job, 'SUCCEEDED');
+  assert.match(await logOf(job), /There is nothing to build/);
+  await git.push('shop/fails', { files: { 'build.sh': 'echo "cannot find the compiler" >&2; exit 3' } });
+  const failed = textOf(await send('PUT', instance, { version: '2.0.0' }), 'job_id');
+  await ended(failed, 'FAILED');
+  const messages: unknown = JSON.parse(textOf(await taskOf(failed, 'RESOLVE_ARTIFACT'), 'MESSAGES'));
+  assert.match(textOf(messages, 'message'), /ended with code 3; its last line: cannot find the compiler/);
+  assert.match(await logOf(failed), /sh \.\/build\.sh\ncannot find the compiler\n/);
+  assert.equal(await page(host), 'good');
+  await remove(instance);
+});
+
+test('a deletion ends a build that would never end, and nothing of it is left', async (t) => {
+  const git = await GitServer.start(t);
+  const marker = `41${process.pid}`;
+  await git.push('shop/endless', {
+    files: { 'build.sh': `echo begun; env -i setsid sleep ${marker} & sleep ${marker}` },
+  });
+  const { instance, job } = await deploy({ repo_url: git.url('shop/endless') });
+  const isShown = async () => textOf(await taskOf(job, 'RESOLVE_ARTIFACT'), 'MESSAGES').includes('begun');
+  await until('what it prints is shown while it runs', isShown);
+  assert.notDeepEqual(sleepers(marker), []);
+  await remove(instance);
+  await until('its processes are gone', async () => sleepers(marker).length === 0);
+  await until('its files are gone', async () => workspaces().length === 0);
+});
+
+test('what the job sees at once fails at once: no repository, no such branch, a forbidden address', async (t) => {
+  const git = await GitServer.start(t);
+  await git.push('shop/one', { files: { a: '1' } });
+  const rows = [
+    { spec: { repo_url: git.url('shop/none') }, says: /There is no repository at/ },
+    { spec: { repo_url: git.url('shop/one'), repo_ref: 'gone' }, says: /has no branch or tag/ },
+    {
+      spec: { repo_url: 'http://169.254.169.254/a/b.git' },
+      says: /Code is not fetched from 169\.254\.169\.254/,
+    },
+  ];
+  for (const { spec, says } of rows) {
+    const { instance, job } = await deploy(spec);
+    const body = await ended(job, 'FAILED');
+    assert.match(JSON.stringify(body), says);
+    await remove(instance);
+  }
 });
 
 async function deploy(spec: object, build?: object, runtime = 'Nodejs8') {
@@ -154,6 +292,6 @@ async function logOf(job: string): Promise<string> {
   return text;
 }
 
-async function remove(_t: TestContext, instance: string): Promise<void> {
+async function remove(instance: string): Promise<void> {
   await ended(textOf(await send('DELETE', instance), 'job_id'), 'SUCCEEDED');
 }
