@@ -83,9 +83,7 @@ function copyRows(dataDir: string, { components, instances }: Size): void {
     last_job_id: `'JOB' || ${JOB}`,
     create_time: 't.create_time + i',
   });
-  database.exec(
-    `update applications set component_count = ${components} where name = 'default'; commit; analyze`,
-  );
+  database.exec(`update applications set component_count = ${components} where name = 'default'; commit`);
   database.close();
 }
 

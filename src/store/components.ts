@@ -188,8 +188,8 @@ async function countComponents(db: Db, project: ProjectId, application: Applicat
         eb
           .selectFrom('components')
           .select((one) => one.fn.countAll<number>().as('deleting'))
+          // Of one project, as the application is; asked for too, SQLite would walk all of the application's components.
           .where('application_id', '=', application)
-          .where('project_id', '=', project)
           // Written out as in the index, which is not taken for a parameter.
           .where('deleting', '=', sql.lit(1)),
       ).as('count'),
