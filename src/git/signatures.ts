@@ -51,8 +51,14 @@ export function isGenuine(
   }
 }
 
-/** Some versions send the sum as it stands in an address. */
-const decoded = (text: string) => (/%[0-9a-f]{2}/i.test(text) ? decodeURIComponent(text) : text);
+/** Some versions send the sum as it stands in an address; whoever sends something else sent no sum. */
+function decoded(text: string): string {
+  try {
+    return /%[0-9a-f]{2}/i.test(text) ? decodeURIComponent(text) : text;
+  } catch {
+    return '';
+  }
+}
 
 /** Takes as long for a wrong text as for the right one, whatever its length. */
 function isEqual(given: string, expected: string): boolean {

@@ -1,12 +1,13 @@
 import { CLUSTER, ENVIRONMENT, type Stage } from './stage.ts';
 
 /** The address of a new component's instances, below the project's root. */
-export async function aComponent(stage: Stage, name = 'cart'): Promise<string> {
+export async function aComponent(stage: Stage, name = 'cart', changes: object = {}): Promise<string> {
   const application = (await stage.post('/applications', { name: `app-${name}` })).text('id');
   const component = await stage.post(`/applications/${application}/components`, {
     name,
     runtime: 'Tomcat8',
     category: 'Common',
+    ...changes,
   });
   return `/applications/${application}/components/${component.text('id')}/instances`;
 }

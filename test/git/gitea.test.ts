@@ -1,38 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, test, type TestContext } from 'node:test';
 import { parseFetchAllow } from '../../src/connections/fetch-allow.ts';
-import { openStage, type Answer, type Stage } from '../api/stage.ts';
+import { aComponent, instanceBody } from '../api/builders.ts';
+import { openStage, type Stage } from '../api/stage.ts';
+import { until } from '../api/until.ts';
+import { gitCaller } from './git-caller.ts';
+import { served } from '../api/end-job.ts';
+import { PushFollower } from '../../src/watch/push-follower.ts';
 import { findGitea, startGitea, type Gitea } from './gitea.ts';
 
 const SECRET = 'a secret of the hook';
+const silent = { info: () => {}, warn: () => {} };
 const base64 = (text: string) => Buffer.from(text).toString('base64');
-
-/** Calls of the git API as its clients make them, with one authorization. */
-function caller(stage: Stage, authorization?: string) {
-  const send = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, payload?: object): Promise<Answer> =>
-    stage.send({
-      method,
-      url: `/v1/${stage.project}/git${path}`,
-      headers: {
-        'x-auth-token': stage.token,
-        ...(authorization !== undefined && { 'x-repo-auth': authorization }),
-        ...(payload && { 'content-type': 'application/json' }),
-      },
-      ...(payload && { payload }),
-    });
-  return {
-    get: (path: string) => send('GET', path),
-    post: (path: string, body: object) => send('POST', path, body),
-    put: (path: string, body: object) => send('PUT', path, body),
-    delete: (path: string) => send('DELETE', path),
-  };
-}
 
 async function stageWith(t: TestContext, gitea: Gitea): Promise<Stage> {
   const stage = await openStage(t, {
     git: { reach: { allow: parseFetchAllow(`127.0.0.1:${gitea.port}`) } },
   });
-  const made = await caller(stage).post('/auths/gitlab/personal', {
+  const made = await gitCaller(stage).post('/auths/gitlab/personal', {
     name: 'gt-ann',
     token: gitea.token,
     host: `${gitea.url}/`,
@@ -51,7 +36,7 @@ if (program !== undefined) {
   test('a personal token makes an authorization that tells of its user, and never of its token', async (t) => {
     const gitea = await theServer();
     const stage = await stageWith(t, gitea);
-    const { get, post, delete: remove } = caller(stage);
+    const { get, post, delete: remove } = gitCaller(stage);
     const list = await get('/auths');
     assert.equal(list.at('count'), 1);
     assert.partialDeepStrictEqual(list.at('authorizations', 0), {
@@ -82,7 +67,7 @@ if (program !== undefined) {
       assert.equal(made.at('authorization', 'repo_type'), 'github', made.raw);
       assert.equal(made.at('authorization', 'token_type'), 'password');
       assert.equal(made.at('authorization', 'repo_user'), 'ann');
-      const own = caller(stage, body.name);
+      const own = gitCaller(stage, body.name);
       assert.equal((await own.get('/repos/namespaces')).at('namespaces', 0, 'name'), 'ann');
       assert.equal((await remove(`/auths/${body.name}`)).status, 204);
     }
@@ -94,7 +79,7 @@ if (program !== undefined) {
   test('namespaces, repositories, branches, tags, commits and hooks of a real server', async (t) => {
     const gitea = await theServer();
     const stage = await stageWith(t, gitea);
-    const git = caller(stage, 'gt-ann');
+    const git = gitCaller(stage, 'gt-ann');
     await gitea.api('POST', '/orgs', { username: 'shop' });
     const namespaces = await git.get('/repos/namespaces');
     assert.deepEqual(namespaces.at('namespaces'), [
@@ -145,7 +130,7 @@ if (program !== undefined) {
   test('a file of a real server is read, changed by the hash that was read, and deleted', async (t) => {
     const gitea = await theServer();
     const stage = await stageWith(t, gitea);
-    const git = caller(stage, 'gt-ann');
+    const git = gitCaller(stage, 'gt-ann');
     await git.post('/repos/ann/projects', { name: 'files' });
     const file = '/files/ann/files/src:deep:größe 1.txt';
     const created = await git.post(`${file}?ref=main`, { message: 'a', content: base64('one') });
@@ -171,5 +156,42 @@ if (program !== undefined) {
     assert.equal(gone.status, 204, gone.raw);
     assert.equal((await git.get(`${file}?ref=main`)).problem, '404 SVCSTG.REPO.0404');
     assert.equal((await git.get('/files/ann/files/a.txt')).problem, '400 SVCSTG.REPO.0400', 'no ref');
+  });
+
+  test('a push to a real server has what is built from its branch upgraded, and a hook that was deleted does not', async (t) => {
+    const gitea = await theServer();
+    const stage = await stageWith(t, gitea);
+    const git = gitCaller(stage, 'gt-ann');
+    await git.post('/repos/ann/projects', { name: 'pushed' });
+    const write = (path: string) =>
+      git.post(`/files/ann/pushed/${path}?ref=main`, { message: path, content: base64('1') });
+    await write('first');
+    const { httpPort } = await stage.api.listen();
+    const source = {
+      kind: 'code',
+      spec: {
+        repo_type: 'GitLab',
+        repo_url: `${gitea.url}/ann/pushed.git`,
+        repo_ref: 'main',
+        repo_auth: 'gt-ann',
+      },
+    };
+    const at = await aComponent(stage, 'pushed', { source });
+    const { artifacts: _, ...body } = instanceBody;
+    await served(stage, await stage.post(at, body));
+
+    const url = `http://127.0.0.1:${httpPort}/v1/${stage.project}/git/push/pushed`;
+    const weak = await git.post('/repos/ann/pushed/hooks', { url, secret: 'short' });
+    assert.equal(weak.problem, '400 SVCSTG.REPO.0400');
+    const hook = await git.post('/repos/ann/pushed/hooks', { url, secret: SECRET });
+    assert.equal(hook.at('callback_url'), url, hook.raw);
+    await write('second');
+    await until(async () => (await git.get('/push/pushed')).at('delivery_time') !== null);
+    assert.match((await git.get('/push/pushed')).text('delivery'), /^A push to main; 1 instances follow\.$/);
+    await new PushFollower({ services: stage.services, log: silent }).look();
+    const upgraded = await stage.get(`${at}`);
+    assert.equal(upgraded.at('instances', 0, 'status_detail', 'status'), 'UPGRADING');
+    assert.equal((await git.delete(`/repos/ann/pushed/hooks/${hook.text('id')}`)).status, 204);
+    assert.equal((await git.get('/push/pushed')).problem, '404 SVCSTG.REPO.0404');
   });
 }

@@ -41,8 +41,6 @@ test('Bitbucket: each operation asks what its REST API knows', async (t) => {
     },
     { ask: 'GET /2.0/workspaces?pagelen=100&page=2', answer: values({ slug: 'tools' }) },
     { ask: 'GET /2.0/repositories/shop?pagelen=100', answer: values(repository) },
-    { ask: `POST ${root}`, sent: { scm: 'git', is_private: true }, answer: repository },
-    { ask: `GET ${root}`, answer: repository },
   );
   assert.deepEqual(await host.account(), {
     userName: 'ann',
@@ -55,6 +53,16 @@ test('Bitbucket: each operation asks what its REST API knows', async (t) => {
     ['shop', 'tools'],
   );
   assert.deepEqual(await host.projects('shop'), [known]);
+  recorded.done();
+  recorded.expect({
+    ask: 'GET /2.0/workspaces?pagelen=100',
+    answer: { ...values(), next: 'https://evil.example/2.0/workspaces?page=2' },
+  });
+  await assert.rejects(host.namespaces(), /leads to another host/);
+  recorded.expect(
+    { ask: `POST ${root}`, sent: { scm: 'git', is_private: true }, answer: repository },
+    { ask: `GET ${root}`, answer: repository },
+  );
   assert.deepEqual(await host.createProject('shop', 'Cart'), known);
   assert.deepEqual((await host.findProject('shop/cart')).namespace, { id: 'shop', name: 'shop' });
 
