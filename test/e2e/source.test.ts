@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { Client, findPlatform, memberOf, type RunningPlatform } from '../../src/cli/running-platform.ts';
 import { askApp } from '../../src/cli/tour/load.ts';
+import { packSample } from '../../src/cli/tour/packages.ts';
 import { OwnPlatform } from '../../src/cli/tour/own-platform.ts';
 import { listOf, textOf } from '../../src/cli/tour/steps.ts';
 import { parseKey, seal } from '../../src/domain/envelope.ts';
@@ -221,14 +223,39 @@ test('what the job sees at once fails at once: no repository, no such branch, a 
   }
 });
 
-async function deploy(spec: object, build?: object, runtime = 'Nodejs8') {
+test('a package in a bucket is fetched from its endpoint, and answered as it was sent', async (t) => {
+  const asked: string[] = [];
+  const bucket = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    void packSample('bucket').then((bytes) => response.end(bytes));
+  });
+  await new Promise<void>((resolve) => bucket.listen(0, '127.0.0.1', resolve));
+  t.after(() => bucket.close());
+  const address = bucket.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const spec = {
+    storage: 'obs',
+    type: 'package',
+    url: 'obs://pkg/hello/hello.tgz',
+    auth: 'iam',
+    properties: { endpoint: `http://127.0.0.1:${address.port}`, bucket: 'pkg', key: 'hello/hello.tgz' },
+    webUrl: 'https://obs.example.org/hello',
+  };
+  const { instance, job, component } = await deploy(spec, undefined, 'Nodejs8', 'artifact');
+  await ended(job, 'SUCCEEDED');
+  assert.deepEqual(asked, ['/pkg/hello/hello.tgz']);
+  assert.deepEqual(memberOf(await send('GET', component), 'source'), { kind: 'artifact', spec });
+  await remove(instance);
+});
+
+async function deploy(spec: object, build?: object, runtime = 'Nodejs8', kind = 'code') {
   serial += 1;
   const name = `code-${serial}`;
   const component = await send('POST', base, {
     name,
     runtime,
     category: 'Common',
-    source: { kind: 'code', spec },
+    source: { kind, spec },
     ...(build && { build: { parameters: build } }),
   });
   const instances = `${base}/${textOf(component, 'id')}/instances`;
@@ -243,6 +270,7 @@ async function deploy(spec: object, build?: object, runtime = 'Nodejs8') {
     ],
   });
   return {
+    component: `${base}/${textOf(component, 'id')}`,
     instance: `${instances}/${textOf(created, 'instance_id')}`,
     job: textOf(created, 'job_id'),
     host: `${name}.default.localhost`,
