@@ -138,7 +138,7 @@ function planAccess(
   return {
     id: known?.id ?? sealing.newId(),
     ...(access.protocol !== undefined && { protocol: access.protocol.toUpperCase() }),
-    ...(access.address !== undefined && { address: access.address.toLowerCase() }),
+    ...(access.address !== undefined && { address: access.address }),
     ...(access.forwardPort !== undefined && { forwardPort: access.forwardPort }),
     createTime: known?.createTime ?? now,
     updateTime: now,

@@ -103,18 +103,28 @@ export interface Release {
   readonly servedTime?: number;
 }
 
-/** The hosts of a release's accesses, lower case, without scheme, port and path. */
+/**
+ * What the accesses of a release claim: a host, lower case, without scheme and port, or a host with the path below
+ * which requests are its own: "shop.example.org", "shop.example.org/login".
+ */
 export function accessHosts({
   externalAccesses,
 }: Pick<ReleaseContent, 'externalAccesses'>): readonly string[] {
-  const hosts = externalAccesses.map(({ address }) => hostOf(address ?? '')).filter((host) => host !== '');
-  return [...new Set(hosts)];
+  const claims = externalAccesses
+    .map(({ address }) => claimOf(address ?? ''))
+    .filter((claim) => claim !== '');
+  return [...new Set(claims)];
 }
 
-function hostOf(address: string): string {
-  return address
-    .toLowerCase()
-    .replace(/^[a-z]+:\/\//, '')
-    .replace(/[/?#].*$/, '')
-    .replace(/:\d+$/, '');
+function claimOf(address: string): string {
+  const { host, path } = splitAddress(address);
+  return `${host.replace(/:\d+$/, '')}${path.replace(/\/+$/, '')}`;
+}
+
+/** The path begins with "/", or is empty. The host has no case, the path has. */
+export function splitAddress(address: string): { readonly host: string; readonly path: string } {
+  const slash = address.indexOf('/');
+  return slash === -1
+    ? { host: address.toLowerCase(), path: '' }
+    : { host: address.slice(0, slash).toLowerCase(), path: address.slice(slash) };
 }

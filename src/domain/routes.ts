@@ -13,9 +13,17 @@ export interface Route {
   readonly instance: InstanceId;
   /** Lower case, without a port. */
   readonly hosts: readonly string[];
+  /** Only what lies below a path of a host: the longest path wins, over a whole host too. A proxy of protocol 1 knows none. */
+  readonly prefixes?: readonly Prefix[];
   readonly targets: readonly Target[];
   /** Why there is no target, for the 503 that a visitor sees: "is stopped", "has no healthy replica". */
   readonly absence?: string;
+}
+
+export interface Prefix {
+  readonly host: string;
+  /** Begins with "/", ends without; stays in the request. Matches whole segments: /a is the way to /a/b, not to /ab. */
+  readonly path: string;
 }
 
 export interface Target {

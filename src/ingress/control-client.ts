@@ -55,6 +55,11 @@ export class ControlClient {
     };
   }
 
+  /** Of the control socket, that both sides speak; known once anything was answered. */
+  get protocol(): number {
+    return this.#protocol;
+  }
+
   async publish(request: Extract<Request, { op: 'publish' }>): Promise<void> {
     await this.#ask(request);
   }

@@ -11,6 +11,8 @@ export interface Ingress {
   publish(routes: readonly Route[]): Promise<void>;
   /** Requests and WebSockets by replica, also of replicas that are no longer routed to. */
   inFlight(): Promise<InFlight>;
+  /** A sentence on why routes for a part of a host are not possible; absent: they are. */
+  whyNoPrefixes(): Promise<string | undefined>;
   address(): { readonly host: string; readonly port: number };
   /** Lets go; the proxy goes on serving. */
   close(): void;
@@ -27,6 +29,7 @@ export interface IngressOptions extends Proxied {
   readonly log: IngressLog;
 }
 
+const FIRST_WITH_PREFIXES = 2;
 const SHUTDOWN_GRACE_MS = 10_000;
 /** How long a caller waits for a proxy that is gone; it is back in a fraction of that. */
 const PATIENCE_MS = 30_000;
@@ -86,6 +89,16 @@ class ProxyIngress implements Ingress {
 
   inFlight(): Promise<InFlight> {
     return this.#ask((client) => client.inFlight());
+  }
+
+  whyNoPrefixes(): Promise<string | undefined> {
+    return this.#ask(async (client) => {
+      const { pid } = await client.status();
+      return client.protocol >= FIRST_WITH_PREFIXES
+        ? undefined
+        : `the ingress proxy that runs (process ${String(pid)}) is of an earlier version and knows whole hosts only; ` +
+            'end it at a quiet moment, and the platform starts its successor';
+    });
   }
 
   address(): { host: string; port: number } {

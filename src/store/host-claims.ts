@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { splitAddress } from '../domain/release.ts';
 import { instanceId, type InstanceId, type ProjectId } from '../domain/ids.ts';
 import type { Db, Tx } from './open.ts';
 
@@ -21,6 +22,8 @@ async function claimHost(
   host: string,
   { instance, project }: { readonly instance: InstanceId; readonly project: ProjectId },
 ): Promise<InstanceId> {
+  const stranger = await strangerOn(tx, host, project);
+  if (stranger !== undefined) return stranger;
   const held = await tx
     .selectFrom('claimed_hosts')
     .select('instance_id')
@@ -41,6 +44,13 @@ async function claimHost(
   return instance;
 }
 
+/** A host belongs to one project: paths of it are divided among that one's instances alone. */
+async function strangerOn(tx: Tx, claim: string, project: ProjectId): Promise<InstanceId | undefined> {
+  const others = (await claimsOn(tx, splitAddress(claim).host)).filter((other) => other.project !== project);
+  for (const other of others) if (await isNamed(tx, other.claim, other.owner)) return other.owner;
+  return undefined;
+}
+
 async function isNamed(db: Db, host: string, instance: InstanceId): Promise<boolean> {
   const row = await db
     .selectFrom('release_hosts')
@@ -58,14 +68,20 @@ async function isNamed(db: Db, host: string, instance: InstanceId): Promise<bool
   return row !== undefined;
 }
 
-/** Whose host of an access this is; absent: nobody's, or nobody's any more. */
+/** Whose host of an access this is, or a part of it; absent: nobody's, or nobody's any more. */
 export async function findHostOwner(db: Db, host: string): Promise<InstanceId | undefined> {
-  const held = await db
+  for (const claim of await claimsOn(db, host))
+    if (await isNamed(db, claim.claim, claim.owner)) return claim.owner;
+  return undefined;
+}
+
+async function claimsOn(db: Db, host: string) {
+  const rows = await db
     .selectFrom('claimed_hosts')
-    .select('instance_id')
-    .where('host', '=', host)
-    .executeTakeFirst();
-  if (!held) return undefined;
-  const owner = instanceId(held.instance_id);
-  return (await isNamed(db, host, owner)) ? owner : undefined;
+    .selectAll()
+    .where((eb) => eb.or([eb('host', '=', host), eb('host', 'like', `${host}/%`)]))
+    .execute();
+  return rows
+    .filter((row) => splitAddress(row.host).host === host)
+    .map((row) => ({ claim: row.host, owner: instanceId(row.instance_id), project: row.project_id }));
 }

@@ -1,4 +1,6 @@
 import { instanceId, type InstanceId } from '../domain/ids.ts';
+import { splitAddress } from '../domain/release.ts';
+import type { Prefix } from '../domain/routes.ts';
 import type { ReplicaId } from '../domain/rollout.ts';
 import type { Db } from './open.ts';
 
@@ -7,6 +9,8 @@ export interface Routable {
   readonly id: InstanceId;
   /** Its own and those that its serving release names and it claimed. */
   readonly hosts: readonly string[];
+  /** Parts of hosts, claimed in the same way. */
+  readonly prefixes: readonly Prefix[];
   readonly isStopped: boolean;
   /** Ready ones of the serving rollout, within the count; while an update in batches is on its way, of both rollouts. */
   readonly replicas: readonly RoutableReplica[];
@@ -29,9 +33,11 @@ export async function listRoutable(db: Db): Promise<readonly Routable[]> {
   const replicas = Map.groupBy(await listReady(db), ({ instance }) => instance);
   return instances.map((row) => {
     const id = instanceId(row.id);
+    const claims = (claimed.get(id) ?? []).map(({ host }) => splitAddress(host));
     return {
       id,
-      hosts: [row.host_name, ...(claimed.get(id) ?? []).map(({ host }) => host)],
+      hosts: [row.host_name, ...claims.filter(({ path }) => path === '').map(({ host }) => host)],
+      prefixes: claims.filter(({ path }) => path !== ''),
       isStopped: row.wanted !== 'running',
       replicas: replicas.get(id) ?? [],
     };

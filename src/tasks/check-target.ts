@@ -2,7 +2,7 @@ import { assertGit } from '../builds/git.ts';
 import { fetchAddress } from '../domain/package-address.ts';
 import { Problem } from '../domain/errors.ts';
 import { grantedRoot } from '../domain/grants.ts';
-import { isCode, type ReleaseContent } from '../domain/release.ts';
+import { accessHosts, isCode, splitAddress, type ReleaseContent } from '../domain/release.ts';
 import type { Task } from '../jobs/kind.ts';
 import type { Instance } from '../store/instances.ts';
 import { findProject } from '../store/projects.ts';
@@ -19,6 +19,11 @@ export const checkTarget: Task<Parts> = {
     await driver.observe(instance.id);
     if (!plan.next) return;
     const release = await loadRelease(parts, instance, plan.next.rollout);
+    if (accessHosts(release.content).some((claim) => splitAddress(claim).path !== '')) {
+      const why = await parts.ingress.whyNoPrefixes();
+      if (why !== undefined)
+        throw new Problem('targetUnavailable', `external_accesses names a path, but ${why}.`);
+    }
     await checkGranted(parts, instance, release.content);
     const { volumes } = release.content;
     const wanted = { ...(volumes && { volumes }), ...(instance.uid !== undefined && { user: instance.uid }) };

@@ -33,9 +33,10 @@ export class RoutePublisher {
   async #send(): Promise<void> {
     const instances = await listRoutable(this.#store.read);
     await this.#ingress.publish(
-      instances.map(({ id, hosts, isStopped, replicas }): Route => ({
+      instances.map(({ id, hosts, prefixes, isStopped, replicas }): Route => ({
         instance: id,
         hosts,
+        ...(prefixes.length > 0 && { prefixes }),
         targets: replicas.map((replica) => ({
           replica: replicaName(replica),
           host: replica.host,

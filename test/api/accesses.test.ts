@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { instanceId, projectId } from '../../src/domain/ids.ts';
+import { claimHosts } from '../../src/store/host-claims.ts';
+import { listRoutable } from '../../src/store/routable.ts';
 import { aComponent, instanceBody } from './builders.ts';
 import { served } from './end-job.ts';
+import { INVALID, refuseAll } from './refuse-all.ts';
 import { openStage } from './stage.ts';
 
 test('accesses are answered upper case with what was given; the generated one may come back in a change', async (t) => {
@@ -28,4 +32,57 @@ test('accesses are answered upper case with what was given; the generated one ma
   const after = await stage.get(one);
   assert.deepEqual(after.each('external_accesses', 'type'), ['AUTO_GENERATED']);
   assert.deepEqual(after.each('external_accesses', 'id'), [created.text('instance_id')]);
+});
+
+test('a part of a host may be another instance of the project, and of no other project', async (t) => {
+  const stage = await openStage(t);
+  const at = await aComponent(stage);
+  const claiming = (name: string, address: string) =>
+    stage.post(at, {
+      ...instanceBody,
+      name,
+      external_accesses: [{ protocol: 'HTTP', address, forward_port: 8080 }],
+    });
+  const whole = await claiming('whole', 'shop.example.org');
+  const login = await claiming('login', 'Shop.example.org/Login/');
+  assert.deepEqual([whole.status, login.status], [200, 200], login.raw);
+  const shown = (await stage.get(`${at}/${login.text('instance_id')}`)).at('external_accesses', 0);
+  assert.equal(Object(shown).address, 'shop.example.org/Login/');
+  assert.equal(Object(shown).type, 'SPECIFIED');
+  await served(stage, login);
+  const routes = await listRoutable(stage.store.read);
+  assert.deepEqual(routes.find(({ id }) => id === login.text('instance_id'))?.prefixes, [
+    { host: 'shop.example.org', path: '/Login' },
+  ]);
+  assert.match(
+    (await claiming('again', 'shop.example.org/Login')).text('error_msg'),
+    /which another instance has/,
+  );
+  const claim = {
+    instance: instanceId('stranger'),
+    project: projectId('other'),
+    hosts: ['shop.example.org/api'],
+  };
+  const owners = await stage.store.write((tx) => claimHosts(tx, claim));
+  assert.notEqual(owners.get('shop.example.org/api'), 'stranger');
+});
+
+test('an access that the ingress cannot give is refused with the reason', async (t) => {
+  const stage = await openStage(t);
+  const path = await aComponent(stage);
+  const refused = (access: object, says: RegExp) => ({
+    path,
+    body: { ...instanceBody, external_accesses: [access] },
+    problem: INVALID,
+    says,
+  });
+  await refuseAll(stage, [
+    refused(
+      { protocol: 'https', address: 'a.example.org' },
+      /"HTTPS", but the ingress .* listens with HTTP alone; send HTTP/,
+    ),
+    refused({ address: 'a.example.org/a/../b' }, /a path without empty parts/),
+    refused({ address: 'a.example.org//b' }, /a path without empty parts/),
+    refused({ address: 'a.example.org/a?b' }, /"external_accesses\[0\]\.address"/),
+  ]);
 });

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import type { ReleaseContent } from '../../domain/release.ts';
+import { Problem } from '../../domain/errors.ts';
+import { splitAddress, type ReleaseContent } from '../../domain/release.ts';
 import type { AccessRequest } from '../../domain/request.ts';
 import type { Instance } from '../../store/instances.ts';
 import type { AccessInputWire } from './schemas/instance-requests.ts';
@@ -8,12 +9,31 @@ import type { ExternalAccessWire } from './schemas/instance.ts';
 /** Parts of an access may be sent alone; an empty text is none. */
 export function readAccess(sent: AccessInputWire): AccessRequest {
   const { id, protocol, address, forward_port } = sent;
+  if (protocol?.toUpperCase() === 'HTTPS') {
+    throw new Problem(
+      'invalid',
+      'Field "external_accesses.protocol" is "HTTPS", but the ingress of this platform listens with HTTP alone; send HTTP, and let what ' +
+        'stands before the ingress end TLS.',
+    );
+  }
   return {
     ...(id && { id }),
     ...(protocol && { protocol: protocol.toUpperCase() }),
-    ...(address && { address: address.toLowerCase() }),
+    ...(address && { address: readAddress(address) }),
     ...(forward_port !== undefined && { forwardPort: forward_port }),
   };
+}
+
+function readAddress(sent: string): string {
+  const { host, path } = splitAddress(sent);
+  const parts = path.split('/').slice(1, path.endsWith('/') ? -1 : undefined);
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw new Problem(
+      'invalid',
+      `Field "external_accesses.address" is "${sent}"; expected a path without empty parts, "." and "..".`,
+    );
+  }
+  return `${host}${path}`;
 }
 
 /** Clients send back what they read: the generated access is none of the user's own. */
@@ -56,5 +76,5 @@ export function accessesWire(
 
 function typeOf(address: string | undefined): ExternalAccessWire['type'] {
   if (address === undefined) return 'AUTO_GENERATED';
-  return isIP(address.replace(/:\d+$/, '')) === 0 ? 'SPECIFIED' : 'IP_ADDR';
+  return isIP(splitAddress(address).host.replace(/:\d+$/, '')) === 0 ? 'SPECIFIED' : 'IP_ADDR';
 }

@@ -20,7 +20,7 @@ export const refused = (refusal: Refusal): Answer => ({
 
 export const unknownHost = (host: string): Answer => ({
   status: 404,
-  message: `No instance has the host ${host}. Check the address, or the instance's external accesses.`,
+  message: `No instance has the host ${host}, or what of it was asked for. Check the address, or the instance's external accesses.`,
   host,
 });
 

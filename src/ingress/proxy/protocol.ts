@@ -4,8 +4,9 @@ import type { RouteTable } from '../../domain/routes.ts';
 /**
  * The control socket's protocol: a JSON object per line, a request with an `id`, then its reply with the same one.
  * A proxy outlives the platform that started it, so each side accepts the version before its own.
+ * From 2 on, routes may be for a part of a host.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 export const OLDEST_PROTOCOL = 1;
 
 /** A table of 10,000 instances takes 3 MB. */

@@ -32,7 +32,7 @@ export function createProxyServer(table: Table, { headMs }: ServerLimits = LIMIT
       answer(request, response, refused(head));
       return;
     }
-    const destination = table.find(head.host);
+    const destination = table.find(head.host, head.path);
     if (destination === undefined) answer(request, response, unknownHost(head.host));
     else if (destination.upstreams.length === 0)
       answer(request, response, noTarget(destination.route, head.host));

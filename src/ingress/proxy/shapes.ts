@@ -1,5 +1,5 @@
 import { instanceId } from '../../domain/ids.ts';
-import type { Route, RouteTable, Target } from '../../domain/routes.ts';
+import type { Prefix, Route, RouteTable, Target } from '../../domain/routes.ts';
 
 /** What comes from a file or a socket is checked before it has a type. */
 export function readTable(value: unknown): RouteTable {
@@ -13,12 +13,19 @@ export function readTable(value: unknown): RouteTable {
 function readRoute(value: unknown, name: string): Route {
   const route = readRecord(value, name);
   const absence = route['absence'];
+  const prefixes = route['prefixes'];
   return {
     instance: instanceId(readText(route['instance'], `${name}.instance`)),
     hosts: readList(route['hosts'], `${name}.hosts`, readText),
+    ...(prefixes === undefined ? {} : { prefixes: readList(prefixes, `${name}.prefixes`, readPrefix) }),
     targets: readList(route['targets'], `${name}.targets`, readTarget),
     ...(absence === undefined ? {} : { absence: readText(absence, `${name}.absence`) }),
   };
+}
+
+function readPrefix(value: unknown, name: string): Prefix {
+  const prefix = readRecord(value, name);
+  return { host: readText(prefix['host'], `${name}.host`), path: readText(prefix['path'], `${name}.path`) };
 }
 
 function readTarget(value: unknown, name: string): Target {

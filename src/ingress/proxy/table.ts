@@ -31,14 +31,31 @@ export class Destination {
   }
 }
 
+interface Prefixed {
+  readonly path: string;
+  readonly destination: Destination;
+}
+
+/** On the border of a segment, or of the query. */
+function leadsTo(prefix: string, path: string): boolean {
+  if (!path.startsWith(prefix)) return false;
+  const next = path.charAt(prefix.length);
+  return next === '' || next === '/' || next === '?' || next === '#';
+}
+
 export class Table {
   #destinations = new Map<string, Destination>();
+  /** By host, the longest path first. */
+  #prefixed = new Map<string, readonly Prefixed[]>();
   #upstreams = new Map<string, Upstream>();
   /** Those that left the table with something in flight. */
   readonly #leaving = new Set<Upstream>();
 
-  find(host: string): Destination | undefined {
-    return this.#destinations.get(host);
+  /** The longest path that leads to the request's; else whoever has the whole host. */
+  find(host: string, path: string): Destination | undefined {
+    const prefixed = this.#prefixed.get(host);
+    const found = prefixed?.find((each) => leadsTo(each.path, path));
+    return found === undefined ? this.#destinations.get(host) : found.destination;
   }
 
   /** Connections to replicas that stay are kept; the first route that names a host has it. */
@@ -46,6 +63,7 @@ export class Table {
     const before = this.#upstreams;
     const upstreams = new Map<string, Upstream>();
     const destinations = new Map<string, Destination>();
+    const prefixed = new Map<string, readonly Prefixed[]>();
     for (const route of table.routes) {
       const own = route.targets.map((target) => {
         const key = `${target.replica} ${target.host} ${String(target.port)}`;
@@ -54,11 +72,20 @@ export class Table {
         return upstream;
       });
       const destination = new Destination(route, own);
+      for (const { host, path } of route.prefixes ?? []) {
+        const others = prefixed.get(host) ?? [];
+        if (!others.some((other) => other.path === path))
+          prefixed.set(
+            host,
+            [...others, { path, destination }].toSorted((a, b) => b.path.length - a.path.length),
+          );
+      }
       for (const host of route.hosts) {
         if (!destinations.has(host)) destinations.set(host, destination);
       }
     }
     this.#destinations = destinations;
+    this.#prefixed = prefixed;
     this.#upstreams = upstreams;
     for (const [key, upstream] of before) {
       if (upstreams.has(key)) continue;

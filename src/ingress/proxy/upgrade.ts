@@ -24,7 +24,7 @@ export function upgrade(table: Table, request: IncomingMessage, client: Duplex, 
     say(request, client, refused(head));
     return;
   }
-  const destination = table.find(head.host);
+  const destination = table.find(head.host, head.path);
   if (destination === undefined) say(request, client, unknownHost(head.host));
   else if (request.method !== 'GET' || head.hasBody) {
     say(request, client, refused(new Refusal('A WebSocket is opened by GET without a body.')));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
-import { anApplication, aProxyServer, aRoute, ask, target, until } from '../stage.ts';
+import { instanceId } from '../../../src/domain/ids.ts';
+import { anApplication, aProxyServer, aRoute, ask, HOST, target, until } from '../stage.ts';
 
 test('a replica that left the table gets nothing new, finishes what it has, and its idle connections end', async (t) => {
   const held: (() => void)[] = [];
@@ -53,4 +54,29 @@ test('requests go to the replica with the least in flight, in turn among equals'
   assert.deepEqual(counts, [13, 13, 13]);
   for (const release of held) release();
   await Promise.all(waiting);
+});
+
+test('the longest path that leads to a request wins, on the border of a segment, and the rest goes to whoever has the host', async (t) => {
+  const saying = (what: string) =>
+    anApplication(t, (request, response) => response.end(`${what} ${String(request.url)}`));
+  const [whole, api, deep] = [await saying('whole'), await saying('api'), await saying('deep')];
+  const proxy = await aProxyServer(t);
+  const part = (port: number, path: string, instance: string) =>
+    aRoute([target(port)], { instance: instanceId(instance), hosts: [], prefixes: [{ host: HOST, path }] });
+  proxy.table.apply({
+    version: 1,
+    routes: [part(api.port, '/api', 'api'), aRoute([target(whole.port)]), part(deep.port, '/api/v2', 'deep')],
+  });
+  for (const [path, answer] of [
+    ['/', 'whole /'],
+    ['/api', 'api /api'],
+    ['/api?x=1', 'api /api?x=1'],
+    ['/api/v1', 'api /api/v1'],
+    ['/api/v2/x', 'deep /api/v2/x'],
+    ['/apiary', 'whole /apiary'],
+    ['/api/v22', 'api /api/v22'],
+  ] as const)
+    assert.equal((await ask(proxy.port, { path })).text, answer);
+  proxy.table.apply({ version: 2, routes: [part(api.port, '/api', 'api')] });
+  assert.equal((await ask(proxy.port, { path: '/' })).status, 404);
 });

@@ -78,9 +78,10 @@ const AccessInput = Type.Object(
     ),
     address: Type.Optional(
       Type.String({
-        maxLength: 260,
-        pattern: '^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?)?$',
-        description: 'a host name or an IPv4 address',
+        maxLength: 1024,
+        pattern:
+          "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?)?$",
+        description: 'a host name or an IPv4 address, with a path if requests below that alone are meant',
       }),
     ),
     forward_port: Type.Optional(Port),
