@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { parseFetchAllow } from '../../src/connections/fetch-allow.ts';
 import { aComponent, instanceBody } from '../api/builders.ts';
 import { openStage, type Stage } from '../api/stage.ts';
 import { until } from '../api/until.ts';
 import { gitCaller } from './git-caller.ts';
 import { served } from '../api/end-job.ts';
+import { findCloneCredential } from '../../src/git/clone-credential.ts';
 import { PushFollower } from '../../src/watch/push-follower.ts';
 import { findGitea, startGitea, type Gitea } from './gitea.ts';
 
@@ -156,6 +159,34 @@ if (program !== undefined) {
     assert.equal(gone.status, 204, gone.raw);
     assert.equal((await git.get(`${file}?ref=main`)).problem, '404 SVCSTG.REPO.0404');
     assert.equal((await git.get('/files/ann/files/a.txt')).problem, '400 SVCSTG.REPO.0400', 'no ref');
+  });
+
+  test('git itself is let into a private repository by what an authorization gives it, and not without', async (t) => {
+    const gitea = await theServer();
+    const stage = await stageWith(t, gitea);
+    const pair = { name: 'pw', user: gitea.user, password: gitea.password, host: gitea.url };
+    await gitCaller(stage).post('/auths/github/password', pair);
+    const git = gitCaller(stage, 'gt-ann');
+    await git.post('/repos/ann/projects', { name: 'hidden' });
+    await git.post('/files/ann/hidden/a?ref=main', { message: 'a', content: base64('1') });
+    const repoUrl = `${gitea.url}/ann/hidden.git`;
+    const { store, key, now, newNonce } = stage.services;
+    const parts = { store, key, now, newNonce, reach: { allow: [] }, hosts: {} };
+    const heads = async (...options: string[]) => {
+      const env = { ...process.env, GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_GLOBAL: '/dev/null' };
+      const { stdout } = await promisify(execFile)('git', [...options, 'ls-remote', '--heads', repoUrl], {
+        env,
+      });
+      return stdout;
+    };
+    await assert.rejects(heads());
+    for (const name of ['gt-ann', 'pw']) {
+      const { user, password } = await findCloneCredential(parts, { project: stage.project, name, repoUrl });
+      const basic = base64(`${user}:${password}`);
+      assert.match(await heads('-c', `http.extraHeader=Authorization: Basic ${basic}`), /refs\/heads\/main/);
+    }
+    const elsewhere = { project: stage.project, name: 'pw', repoUrl: 'http://127.0.0.1:1/ann/hidden.git' };
+    await assert.rejects(findCloneCredential(parts, elsewhere), { code: 'gitAuthInvalid' });
   });
 
   test('a push to a real server has what is built from its branch upgraded, and a hook that was deleted does not', async (t) => {
