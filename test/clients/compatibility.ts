@@ -1,7 +1,7 @@
 import type { Client } from './places.ts';
 import type { Result } from './driver.ts';
 import { facts } from './terraform-facts.ts';
-import { operations, type Operation } from './operations.ts';
+import { operationNames, operations, type Operation } from './operations.ts';
 
 /** What one client did in its round. */
 export interface Report {
@@ -9,16 +9,14 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
-const names = Object.keys(operations).filter((name): name is Operation => name in operations);
-
 export const untried = (results: readonly Result[]): readonly Operation[] => {
   const tried = new Set(results.filter(({ ok }) => ok).map(({ operation }) => operation));
-  return names.filter((name) => !tried.has(name));
+  return operationNames.filter((name) => !tried.has(name));
 };
 
 /** A row per operation; `reference` is the client that passes answers on whole. */
 export function table(reports: readonly Report[], reference: Report): string {
-  const rows = names.map((name) => {
+  const rows = operationNames.map((name) => {
     const [method, path] = operations[name];
     const works = reports.map(({ results }) => (untried(results).includes(name) ? 'no' : 'yes'));
     return `| ${name} | \`${method} ${path}\` | ${[...works, differences(name, reports, reference)].join(' | ')} |`;

@@ -69,3 +69,9 @@ export const operations = {
 } as const satisfies Record<string, readonly [method: string, path: string]>;
 
 export type Operation = keyof typeof operations;
+
+const isOperation = (name: string): name is Operation => name in operations;
+export const operationNames: readonly Operation[] = Object.keys(operations).filter(isOperation);
+
+/** Those that need a git server. */
+export const gitOperations = operationNames.filter((name) => operations[name][1].startsWith(git));
