@@ -9,6 +9,8 @@ export type Known = (place: string) => fc.Arbitrary<unknown> | undefined;
 export interface Vocabulary {
   readonly resolve: (reference: string) => unknown;
   readonly known: Known;
+  /** Objects have only what they must. */
+  readonly isLeast?: boolean;
 }
 
 const LONGEST_LIST = 3;
@@ -97,15 +99,18 @@ function objectsOf(schema: Schema, vocabulary: Vocabulary, place: string): fc.Ar
     const values = isSchema(additionalProperties) ? additionalProperties : {};
     return fc.dictionary(names, valuesOf(values, vocabulary, `${place}.*`), { maxKeys: LONGEST_LIST });
   }
+  const requiredKeys = Array.isArray(required) ? required.map(String) : [];
+  const wanted = Object.entries(properties).filter(
+    ([name]) => vocabulary.isLeast !== true || requiredKeys.includes(name),
+  );
   const members = Object.fromEntries(
-    Object.entries(properties).map(([name, member]) => [
+    wanted.map(([name, member]) => [
       name,
       valuesOf(member, vocabulary, place === '' ? name : `${place}.${name}`),
     ]),
   );
-  const requiredKeys = Array.isArray(required) ? required.map(String) : [];
   const given = fc.record(members, { requiredKeys });
-  if (additionalProperties === false) return given;
+  if (additionalProperties === false || vocabulary.isLeast === true) return given;
   // Members that no schema knows are nobody's business: clients differ in what they send.
   const foreign = fc.option(fc.jsonValue({ maxDepth: 1 }), { freq: 6, nil: undefined });
   return fc
