@@ -23,6 +23,8 @@ export interface Caller {
   readonly name: string;
   /** Absent: a stranger to the stage's project. */
   readonly role?: RoleName;
+  /** Where the role counts: in the stage's project, or in the domain as such. */
+  readonly scope: 'project' | 'domain';
   /** Whether anybody knows who it is. */
   readonly isKnown: boolean;
   readonly headers: (asked: Asked) => Readonly<Record<string, string>>;
@@ -72,7 +74,7 @@ const signedWith =
 export async function everyCaller(stage: Stage): Promise<readonly Caller[]> {
   const expired = async () => {
     const times = { issueTime: 1, expireTime: 2 };
-    const owner = { user: stage.admin, project: stage.project };
+    const owner = { user: stage.admin, project: stage.project, methods: ['password'] };
     await stage.store.write((tx) => insertToken(tx, { hash: hashToken('gone-by'), ...owner, ...times }));
     return () => ({ 'x-auth-token': 'gone-by' });
   };
@@ -82,9 +84,19 @@ export async function everyCaller(stage: Stage): Promise<readonly Caller[]> {
   const nobody = await newUser(stage, 'nobody');
   const { token: neighbour } = await stage.neighbour();
 
-  const stranger = (name: string, headers: Caller['headers']): Caller => ({ name, isKnown: false, headers });
-  const foreigner = (name: string, headers: Caller['headers']): Caller => ({ name, isKnown: true, headers });
-  const callers = [
+  const stranger = (name: string, headers: Caller['headers']): Caller => ({
+    name,
+    scope: 'project',
+    isKnown: false,
+    headers,
+  });
+  const foreigner = (name: string, headers: Caller['headers']): Caller => ({
+    name,
+    scope: 'project',
+    isKnown: true,
+    headers,
+  });
+  const callers: Caller[] = [
     stranger('nothing', () => ({})),
     stranger('an empty token', () => ({ 'x-auth-token': '' })),
     stranger('garbage as token', () => ({ 'x-auth-token': '{}; drop table tokens' })),
@@ -94,7 +106,13 @@ export async function everyCaller(stage: Stage): Promise<readonly Caller[]> {
     stranger("a disabled user's key", ofDisabled.key),
     stranger('an inactive key', await newKey(stage, stage.admin, false)),
     foreigner("another project's token", () => ({ 'x-auth-token': neighbour })),
-    foreigner('a token for the domain', await newToken(stage, stage.admin, {})),
+    {
+      name: "an administrator's token for the domain",
+      role: 'te_admin',
+      scope: 'domain',
+      isKnown: true,
+      headers: await newToken(stage, stage.admin, {}),
+    },
     foreigner('a token of somebody without a role', await newToken(stage, nobody)),
     foreigner('a key of somebody without a role', await newKey(stage, nobody)),
   ];
@@ -108,6 +126,7 @@ export async function everyCaller(stage: Stage): Promise<readonly Caller[]> {
     const insider = (name: string, headers: Caller['headers']): Caller => ({
       name: `${name} with ${role}`,
       role,
+      scope: 'project',
       isKnown: true,
       headers,
     });

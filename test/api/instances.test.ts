@@ -197,7 +197,8 @@ test('probes and strategy are echoed as they were sent, a scheme in upper case; 
   const configuration = {
     env: [
       { name: 'A', value: '1' },
-      { name: 'A', value: '2', internal: true },
+      { name: 'A', value: '2' },
+      { name: 'B', value: 'from a resource', internal: true },
     ],
     strategy: { upgrade: 'RollingUpdate', spec: { maxSurge: 1, maxUnavailable: 0 } },
     probes: { readinessProbe: probe },
