@@ -185,3 +185,38 @@ test('looks come every few milliseconds at first and once a second in the end', 
   assert.equal(untilNext(20, false), 5);
   assert.equal(untilNext(2000, false), 100);
 });
+
+test('a delay holds the first look back, a timeout ends one, and answers from 200 to 399 are fine', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const server = `
+    const started = performance.timeOrigin;
+    let first;
+    require('node:http').createServer((request, response) => {
+      if (request.url === '/first') return response.end(String(first - started));
+      first ??= Date.now();
+      if (request.url === '/slow') return;
+      response.writeHead(Number(request.url.slice(1))).end();
+    }).listen(Number(process.env.PORT), '127.0.0.1');`;
+  const probing = (path: string, timing: { delayMs: number; timeoutMs: number }) =>
+    host.rollout(server, { readiness: { type: 'http', scheme: 'HTTP', path, ...timing } });
+  const prompt = { delayMs: 0, timeoutMs: 5000 };
+  for (const code of [200, 204, 302, 399]) await driver.ensure(probing(`/${code}`, prompt), 1, never());
+  const delayed = probing('/200', { delayMs: 3000, timeoutMs: 5000 });
+  await driver.ensure(delayed, 1, never());
+  const [late] = await untilReady(driver, delayed);
+  assert.ok(late);
+  assert.ok(Number(await ask(late, '/first')) >= 1500, 'no look comes before the delay');
+  await until('all are ready', async () =>
+    (await driver.observe()).every(({ readiness }) => readiness.ready),
+  );
+  for (const code of [400, 404, 500]) await driver.ensure(probing(`/${code}`, prompt), 1, never());
+  for (const code of [400, 404, 500]) await isSeen(driver, `HTTP ${code} from GET /${code}`);
+  await driver.ensure(probing('/slow', { delayMs: 0, timeoutMs: 300 }), 1, never());
+  await isSeen(driver, 'no answer within 300 ms to GET /slow');
+});
+
+const isSeen = (driver: ProcessDriver, saw: string) =>
+  until(`one sees "${saw}"`, async () =>
+    (await driver.observe()).some(({ readiness }) => !readiness.ready && readiness.saw === saw),
+  );
