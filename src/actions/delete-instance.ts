@@ -22,11 +22,13 @@ export const deleteInstanceKind: Kind<Parts> = {
     await markInstanceDeleted(tx, job.instance, Date.now());
     // Only a forced deletion gets here while something may still run on a target that could not be reached.
     if ((await listUnretiredRollouts(tx, job.instance)).length === 0) return;
+    // It is not to give up as well: what it cannot do now is opened again once the target is seen again.
+    const { force: _, ...plan } = job.plan;
     await openJob(tx, {
       kind: cleanUpInstanceKind.name,
       taskNames: taskNamesOf(cleanUpInstanceKind),
       ids: randomJobIds,
-      plan: job.plan,
+      plan,
       project: job.project,
       instance: job.instance,
       createdBy: job.createdBy,

@@ -226,6 +226,8 @@ export async function openStage(
   t: Pick<TestContext, 'after'>,
   changes: Partial<Omit<ApiSettings, 'git'>> & {
     readonly now?: () => number;
+    /** Where an engine is to run the jobs. */
+    readonly wake?: () => void;
     readonly git?: Partial<Pick<GitParts, 'reach' | 'hosts'>>;
     readonly grants?: Partial<Grants>;
   } = {},
@@ -256,13 +258,13 @@ export async function openStage(
     now,
     newId: randomUUID,
     newNonce: () => randomBytes(12),
-    wake: () => {},
+    wake: changes.wake ?? (() => {}),
     jobIds: randomJobIds,
     driverOf: () => 'process',
     grants: { hostPaths: [], connections: [], mayMount: true, dataDir, ...changes.grants },
   };
   certificate ??= makeCertificate();
-  const { now: _, grants: _grants, git, ...settings } = changes;
+  const { now: _, wake: __, grants: _grants, git, ...settings } = changes;
   const { newNonce } = services;
   const api = await createApi({
     services,

@@ -25,9 +25,14 @@ export interface ProcessDriverOptions {
   readonly log: Log;
   /** Where Node keeps what it compiled; absent: in the data directory. */
   readonly cacheDir?: string;
+  /** How long the supervisor may take for what it answers at once; absent: ANSWER_MS. */
+  readonly answerMs?: number;
   /** For tests: a boot id, a crash file. */
   readonly supervisorArgs?: readonly string[];
 }
+
+/** On a loaded machine a look takes seconds; a supervisor that says nothing for longer hangs. */
+const ANSWER_MS = 30_000;
 
 export interface ProcessDriver extends Driver {
   /** Throws where the supervisor does not answer. */
@@ -43,7 +48,7 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   mkdirSync(options.dataDir, { recursive: true });
   // Both sides name it alike, whichever way the user wrote it.
   const dataDir = realpathSync(options.dataDir);
-  const { keyFile, ports, node, host, supervisorArgs: more = [] } = options;
+  const { keyFile, ports, node, host, supervisorArgs: more = [], answerMs = ANSWER_MS } = options;
   const cacheDir = options.cacheDir ?? join(dataDir, 'run', 'node-cache');
   const logFile = join(dataDir, 'logs', 'supervisor.log');
   const link = new SupervisorLink({ dataDir, keyFile, ports, node, logFile, cacheDir, more }, options.log);
@@ -54,14 +59,15 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   const here = (rollout: Rollout, count: number): number[] =>
     Array.from({ length: count }, (_, ordinal) => ordinal).filter((ordinal) => isHere(rollout, ordinal));
   const observe = async (instance?: InstanceId): Promise<readonly Observed[]> => {
-    const answer = await link.call({ op: 'observe', ...(instance === undefined ? {} : { instance }) });
+    const call = { op: 'observe', ...(instance !== undefined && { instance }) } as const;
+    const answer = await link.call(call, answerMs);
     return expect(list(isObserved), answer, "The supervisor's answer");
   };
 
   return {
     name: 'process',
     async check(rollout, count) {
-      const room = expect(isPorts, await link.call({ op: 'ports' }), "The supervisor's answer");
+      const room = expect(isPorts, await link.call({ op: 'ports' }, answerMs), "The supervisor's answer");
       return checkHost(dataDir, rollout, here(rollout, count).length, room);
     },
     checkVolumes: (wanted) => checkVolumes(dataDir, wanted),
@@ -92,7 +98,7 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
       }
     },
     async reach() {
-      await link.call({ op: 'ports' });
+      await link.call({ op: 'ports' }, answerMs);
     },
     close: () => link.close(),
     async shutdown({ applications }) {

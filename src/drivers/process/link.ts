@@ -41,15 +41,30 @@ export class SupervisorLink {
     await this.#connect();
   }
 
-  async call(call: Call): Promise<unknown> {
+  /** `mostMs` bounds what is answered at once by a supervisor that is well: one that hangs is as good as none. */
+  async call(call: Call, mostMs?: number): Promise<unknown> {
     for (let tries = 1; ; tries += 1) {
       const connection = await this.#connect();
       try {
-        return await connection.call(call);
+        const answer = connection.call(call);
+        return await (mostMs === undefined ? answer : this.#within(mostMs, answer));
       } catch (error) {
         if (!(error instanceof ConnectionLost) || this.#isClosed) throw error;
         if (tries === TRIES) throw unreachable('it ended during each of several tries', this.#start.logFile);
       }
+    }
+  }
+
+  async #within<T>(ms: number, answer: Promise<T>): Promise<T> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(unreachable(`it did not answer within ${ms / 1000} s`, this.#start.logFile)),
+      ms,
+    );
+    try {
+      return await Promise.race([answer, late.promise]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

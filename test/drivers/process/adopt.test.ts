@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Problem } from '../../../src/domain/errors.ts';
 import { ask, never, SLEEP, TestHost, until, untilReady, WEB } from './test-host.ts';
 
 test('an application outlives the platform and its supervisor, and is found again', async (t) => {
@@ -32,6 +33,28 @@ test('a second platform finds the supervisor of the first', async (t) => {
   const next = await host.open();
   assert.equal((await next.observe()).length, 1);
   assert.equal(host.supervisorPid(), pid);
+});
+
+test('a supervisor that hangs cannot be reached, which is said, and its applications are found again', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.open({ answerMs: 1_000 });
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 1, never());
+  const [before] = await driver.observe();
+  const pid = host.supervisorPid();
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const isUnreachable = (error: unknown) =>
+      error instanceof Problem &&
+      error.code === 'targetUnavailable' &&
+      /cannot be reached: it did not answer within 1 s/.test(error.message);
+    await assert.rejects(driver.observe(), isUnreachable);
+    await assert.rejects(driver.check(rollout, 1), isUnreachable);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const after = await until('it answers again', async () => (await driver.observe().catch(() => []))[0]);
+  assert.equal(after?.pid, before?.pid);
 });
 
 test('a supervisor shrugs at SIGHUP', async (t) => {

@@ -1,0 +1,89 @@
+import { Problem } from '../../src/domain/errors.ts';
+import type { InstanceId } from '../../src/domain/ids.ts';
+import { replicaName, type Observed, type ReplicaId, type Rollout } from '../../src/domain/rollout.ts';
+import type { Route } from '../../src/domain/routes.ts';
+import type { Driver, LogLine } from '../../src/drivers/driver.ts';
+import type { Ingress } from '../../src/ingress/ingress.ts';
+
+/** A target without processes: replicas are ready at once, or exit again and again. */
+export class ScriptedDriver implements Driver {
+  readonly name = 'process';
+  isReachable = true;
+  /** What is started from now on exits at once. */
+  isBroken = false;
+  /** By the name of the replica. */
+  readonly replicas = new Map<string, Observed>();
+  /** Every rollout that replicas were asked for of, in order. */
+  readonly asked: Rollout[] = [];
+
+  async check(): Promise<readonly Problem[]> {
+    this.#reach();
+    return [];
+  }
+
+  async ensure(rollout: Rollout, count: number): Promise<void> {
+    this.#reach();
+    this.asked.push(rollout);
+    for (let ordinal = 0; ordinal < count; ordinal += 1) {
+      const id = { instance: rollout.instance, rollout: rollout.number, ordinal };
+      if (!this.replicas.has(replicaName(id))) this.replicas.set(replicaName(id), this.#replica(rollout, id));
+    }
+  }
+
+  async retire(instance: InstanceId, rollout: number, keep: number): Promise<void> {
+    this.#reach();
+    for (const [name, replica] of this.replicas) {
+      if (replica.instance === instance && replica.rollout === rollout && replica.ordinal >= keep)
+        this.replicas.delete(name);
+    }
+  }
+
+  async observe(instance?: InstanceId): Promise<readonly Observed[]> {
+    this.#reach();
+    return [...this.replicas.values()].filter(
+      (replica) => instance === undefined || replica.instance === instance,
+    );
+  }
+
+  async *logs(): AsyncIterable<LogLine> {
+    yield { text: 'cannot find its configuration' };
+  }
+
+  async *watch(): AsyncIterable<InstanceId> {}
+
+  #replica(rollout: Rollout, id: ReplicaId): Observed {
+    const host = rollout.hosts[id.ordinal % rollout.hosts.length];
+    if (host === undefined) throw new Error('The rollout names no host.');
+    return {
+      ...id,
+      host,
+      address: { host: '127.0.0.1', port: 20_000 + id.rollout * 100 + id.ordinal },
+      state: this.isBroken ? 'backoff' : 'running',
+      restarts: this.isBroken ? 3 : 0,
+      ...(this.isBroken && { lastExit: { code: 7, at: 1 } }),
+      readiness: this.isBroken ? { ready: false, saw: 'nothing' } : { ready: true, saw: 'its port' },
+      enforced: [],
+      runtimeVersion: 'Custom',
+    };
+  }
+
+  #reach(): void {
+    if (!this.isReachable) throw new Problem('targetUnavailable', 'The supervisor cannot be reached.');
+  }
+}
+
+/** An ingress that only remembers what it was told. */
+export class RememberingIngress implements Ingress {
+  routes: readonly Route[] = [];
+  async publish(routes: readonly Route[]): Promise<void> {
+    this.routes = routes;
+  }
+  async inFlight() {
+    return {};
+  }
+  address() {
+    return { host: '127.0.0.1', port: 7081 };
+  }
+  close(): void {}
+  async shutdown(): Promise<void> {}
+}
