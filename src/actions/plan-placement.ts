@@ -3,8 +3,7 @@ import { ANY_HOST, isBaseType, platformType, type Resource } from '../domain/res
 import type { HostId } from '../domain/ids.ts';
 import type { ReferResource } from '../domain/release.ts';
 import type { Environment } from '../store/environments.ts';
-
-import { listHosts } from '../store/hosts.ts';
+import { listHosts, listHostsAmong } from '../store/hosts.ts';
 import type { Tx } from '../store/open.ts';
 
 /** Where an instance runs: the first runnable resource it names, else its environment's first base resource. */
@@ -78,7 +77,7 @@ export async function planHosts(
 ): Promise<readonly HostId[] | undefined> {
   if (sent === undefined || sent === null) return undefined;
   const names = (Array.isArray(sent) ? sent.map(String) : String(sent).split(',')).map((name) => name.trim());
-  const hosts = await hostsOf(tx, environment);
+  const hosts = await listHostsAmong(tx, environment.baseResources);
   if (names.includes(ANY_HOST)) return hosts;
   const expected = `expected ${hosts.join(', ')}, or ${ANY_HOST} for all hosts of environment ${environment.id}`;
   if (names.length === 0) throw new Problem('invalid', `hosts is empty; ${expected}.`);
@@ -88,13 +87,4 @@ export async function planHosts(
     return host;
   });
   return [...new Set(picked)];
-}
-
-/** What its `ecs` resources name; where none of them is a host of ours, the others stand in on all. */
-async function hostsOf(tx: Tx, { baseResources }: Environment): Promise<readonly HostId[]> {
-  const all = (await listHosts(tx)).map(({ id }) => id);
-  const own = all.filter((id) =>
-    baseResources.some((resource) => resource.type === 'ecs' && resource.id === id),
-  );
-  return own.length > 0 ? own : all;
 }

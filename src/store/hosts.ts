@@ -1,4 +1,5 @@
 import { hostId, type HostId } from '../domain/ids.ts';
+import type { Resource } from '../domain/resource.ts';
 import type { Db, Tx } from './open.ts';
 
 /** A machine that runs replicas; an `ecs` resource bears its id. */
@@ -21,4 +22,13 @@ export async function upsertHost(tx: Tx, host: Host): Promise<void> {
 export async function listHosts(db: Db): Promise<readonly Host[]> {
   const rows = await db.selectFrom('hosts').selectAll().orderBy('create_time').orderBy('id').execute();
   return rows.map((row) => ({ id: hostId(row.id), name: row.name, createTime: row.create_time }));
+}
+
+/** Those that the base resources of an environment name; where they name none of ours, they stand in on all. */
+export async function listHostsAmong(db: Db, baseResources: readonly Resource[]): Promise<readonly HostId[]> {
+  const all = (await listHosts(db)).map(({ id }) => id);
+  const own = all.filter((id) =>
+    baseResources.some((resource) => resource.type === 'ecs' && resource.id === id),
+  );
+  return own.length > 0 ? own : all;
 }

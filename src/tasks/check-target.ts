@@ -31,7 +31,7 @@ export const checkTarget: Task<Parts> = {
     if (lack) throw lack;
     if (release.launch) {
       const [problem] = await driver.check(
-        await loadRollout(parts, instance, plan.next.rollout),
+        await loadRollout(parts, instance, plan.next.rollout, plan.hosts),
         plan.replicas,
       );
       if (problem) throw problem;

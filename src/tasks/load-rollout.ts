@@ -1,14 +1,15 @@
 import { Problem } from '../domain/errors.ts';
 import type { SealedVariable } from '../domain/envelope.ts';
 import { limitsOf } from '../domain/flavor.ts';
-import type { InstanceId } from '../domain/ids.ts';
+import type { HostId, InstanceId } from '../domain/ids.ts';
 import { withEntrypoint } from '../domain/lifecycle.ts';
 import type { Release } from '../domain/release.ts';
 import type { Rollout } from '../domain/rollout.ts';
 import { findRuntime, runtimes } from '../runtimes/all.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { findComponent } from '../store/components.ts';
-import { listHosts } from '../store/hosts.ts';
+import { findEnvironment } from '../store/environments.ts';
+import { listHostsAmong } from '../store/hosts.ts';
 import { findInstanceEvenDeleted, type Instance } from '../store/instances.ts';
 import { findRelease } from '../store/releases.ts';
 import { findRollout } from '../store/rollouts.ts';
@@ -57,8 +58,13 @@ export async function loadRuntime(parts: Pick<Parts, 'store'>, instance: Instanc
   return runtime;
 }
 
-/** Everything a driver needs to run one rollout. */
-export async function loadRollout(parts: Parts, instance: Instance, number: number): Promise<Rollout> {
+/** Everything a driver needs to run one rollout, on the hosts that a plan picked or on the instance's own. */
+export async function loadRollout(
+  parts: Parts,
+  instance: Instance,
+  number: number,
+  picked: readonly HostId[] | undefined = instance.hosts,
+): Promise<Rollout> {
   const { content, build, launch } = await loadRelease(parts, instance, number);
   if (!build || !launch) {
     throw new Problem(
@@ -67,11 +73,10 @@ export async function loadRollout(parts: Parts, instance: Instance, number: numb
     );
   }
   const given = (await findRollout(parts.store.read, instance.id, number))?.resourceEnv ?? [];
-  const hosts = instance.hosts ?? (await listHosts(parts.store.read)).map(({ id }) => id);
   return {
     instance: instance.id,
     number,
-    hosts,
+    hosts: picked ?? (await hostsOf(parts, instance)),
     ...(instance.uid !== undefined && { user: instance.uid }),
     build,
     releaseDir: parts.builds.dir(build),
@@ -91,4 +96,10 @@ export async function loadRollout(parts: Parts, instance: Instance, number: numb
 function lastOfEachName(variables: readonly SealedVariable[]): readonly SealedVariable[] {
   const last = new Map(variables.map((variable) => [variable.name, variable]));
   return variables.filter((variable) => last.get(variable.name) === variable);
+}
+
+/** All of its environment. */
+async function hostsOf({ store }: Parts, { project, environment }: Instance): Promise<readonly HostId[]> {
+  const found = await findEnvironment(store.read, project, environment);
+  return listHostsAmong(store.read, found?.baseResources ?? []);
 }

@@ -15,7 +15,7 @@ export const provisionReplicas: Task<Parts> = {
     // Rolled in batches, they are all there already.
     if (instance.rolling?.rollout === plan.next.rollout) return;
     await resolveResources(context, instance, plan.next.rollout);
-    const rollout = await loadRollout(parts, instance, plan.next.rollout);
+    const rollout = await loadRollout(parts, instance, plan.next.rollout, plan.hosts);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
     if (problem) throw problem;
@@ -47,7 +47,7 @@ export const addReplicas: Task<Parts> = {
       plan.replicas <= plan.previousReplicas
     )
       return;
-    const rollout = await loadRollout(parts, instance, instance.servingRollout);
+    const rollout = await loadRollout(parts, instance, instance.servingRollout, plan.hosts);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
     if (problem) throw problem;

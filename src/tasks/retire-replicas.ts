@@ -21,10 +21,14 @@ export const retireReplicas: Task<Parts> = {
     const instance = await loadInstance(parts, plan.instance);
     try {
       await parts.routes.publish();
-      for (const { number } of await listUnretiredRollouts(parts.store.read, instance.id)) {
-        const isServing = number === instance.servingRollout && instance.wanted === 'running';
-        await retire(context, instance, number, isServing ? instance.replicas : 0);
-      }
+      const unretired = await listUnretiredRollouts(parts.store.read, instance.id);
+      const seen = await observe(parts, instance);
+      const numbers = new Set([
+        ...unretired.map(({ number }) => number),
+        ...seen.map(({ rollout }) => rollout),
+      ]);
+      for (const number of numbers)
+        await retire(context, instance, number, isServing(instance, number) ? instance.replicas : 0);
     } catch (error) {
       const isForced = plan.force === true && error instanceof Problem && error.code === 'targetUnavailable';
       if (!isForced) throw error;
@@ -32,7 +36,11 @@ export const retireReplicas: Task<Parts> = {
   },
 };
 
-/** Ends the replicas of a rollout from ordinal `keep` on. */
+/** Also with no replicas: then they are only a scale away. */
+const isServing = ({ servingRollout, wanted }: Instance, rollout: number): boolean =>
+  rollout === servingRollout && wanted === 'running';
+
+/** Ends the replicas of a rollout from ordinal `keep` on. What serves is not retired, however few are kept. */
 export async function retire(
   { parts, stop, write }: TaskContext<Parts>,
   instance: Instance,
@@ -47,6 +55,7 @@ export async function retire(
   await parts.driver(instance.driver).retire(instance.id, rollout, keep, parts.limits.stopGraceMs);
   await write(async (tx) => {
     await deleteReplicas(tx, instance.id, rollout, keep);
-    if (keep === 0) await markRolloutRetired(tx, instance.id, rollout, parts.now());
+    if (keep === 0 && !isServing(instance, rollout))
+      await markRolloutRetired(tx, instance.id, rollout, parts.now());
   });
 }

@@ -26,7 +26,7 @@ export const rollBatches: Task<Parts> = {
     if (!batches || !plan.next || servingRollout === undefined) return;
     const driver = parts.driver(instance.driver);
     await resolveResources(context, instance, plan.next.rollout);
-    const rollout = await loadRollout(parts, instance, plan.next.rollout);
+    const rollout = await loadRollout(parts, instance, plan.next.rollout, plan.hosts);
     let rolling: Rolling =
       instance.rolling?.rollout === rollout.number
         ? instance.rolling

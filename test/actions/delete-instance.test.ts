@@ -75,7 +75,10 @@ test('a forced deletion removes the row although the target cannot be reached, a
   await until('the job to end', async () => (await listOpenJobs(stage.store.read, idIn(one))).length === 0);
   assert.deepEqual(await listUnretiredRollouts(stage.store.read, idIn(one)), []);
   assert.equal((await internalJobs(running, one)).at(-1)?.state, 'succeeded');
-  assert.equal((await stage.get(`/jobs/${deleted.text('job_id')}`)).at('job', 'EXECUTION_STATUS'), 'SUCCEEDED');
+  assert.equal(
+    (await stage.get(`/jobs/${deleted.text('job_id')}`)).at('job', 'EXECUTION_STATUS'),
+    'SUCCEEDED',
+  );
 });
 
 test('a deletion takes the place of the open job, which fails and says who deleted', async (t) => {
