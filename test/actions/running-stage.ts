@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { kinds } from '../../src/actions/kinds.ts';
 import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
