@@ -54,7 +54,7 @@ export class RunningStage {
     { keepReleases = limits.keepReleases }: Partial<Pick<Settings, 'keepReleases'>>,
   ) {
     const { store, dataDir, services } = stage;
-    const { key, now, newNonce } = services;
+    const { key, now, newNonce, grants } = services;
     this.stage = stage;
     this.#clock = clock;
     this.artifacts = new ArtifactStore(dataDir);
@@ -79,6 +79,7 @@ export class RunningStage {
           slots: 1,
         }),
         fetchAllow: [],
+        grants,
         locator: createLocator({ overrides: {}, path: '', dataDir, areAppsOtherUsers: false }),
         buildVariables: {},
         now,

@@ -21,6 +21,10 @@ export class ScriptedDriver implements Driver {
     return [];
   }
 
+  async checkVolumes(): Promise<readonly Problem[]> {
+    return [];
+  }
+
   async ensure(rollout: Rollout, count: number): Promise<void> {
     this.#reach();
     this.asked.push(rollout);
@@ -84,6 +88,7 @@ export class RememberingIngress implements Ingress {
   address() {
     return { host: '127.0.0.1', port: 7081 };
   }
+  async whyNoPrefixes(): Promise<undefined> {}
   close(): void {}
   async shutdown(): Promise<void> {}
 }
