@@ -13,6 +13,7 @@ import { KeyRing } from '../iam/key-ring.ts';
 import { KeySignIn } from '../iam/key-sign-in.ts';
 import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
 import { Signatures } from '../iam/signatures.ts';
+import { addAudit, auditedStore } from './audit.ts';
 import { MAX_BODY_BYTES, parseBody } from './body.ts';
 import { errorBody, isIdentityPath, RETRY_AFTER_S, wireOf } from './errors.ts';
 import { gitRoutes } from './git/routes.ts';
@@ -23,6 +24,7 @@ import { drain, limitBodyTime, listen, makeListener, newRequestId, track } from 
 import { addOpenApi } from './openapi.ts';
 import { packageRoutes } from './packages.ts';
 import type { ApiSettings, Parts } from './parts.ts';
+import { identifiedBy } from './session.ts';
 import { v2Routes } from './v2/routes.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -44,7 +46,8 @@ export interface Api {
 
 /** One application behind two listeners. */
 export async function createApi(settings: ApiSettings): Promise<Api> {
-  const { services, bind, log } = settings;
+  const { bind, log } = settings;
+  const services = { ...settings.services, store: auditedStore(settings.services.store, settings.services) };
   const authenticator = new Authenticator(services);
   const keys = new KeyRing(services);
   const locks = new KeyLocks(() => performance.now());
@@ -52,6 +55,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   const attempts = new Attempts(() => performance.now());
   const parts: Parts = {
     ...settings,
+    services,
     authenticator,
     signIn: new SignIn(services, { attempts, authenticator, keys: keySignIn }),
     forgetSessions() {
@@ -104,8 +108,10 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   app.addHook('onResponse', async (request, reply) => {
     const { method, id } = request;
     const url = request.url.replace(/\?.*/s, '');
+    const session = identifiedBy(request)?.session;
+    const who = { user: session?.user, key: session?.access, source: request.ip };
     log.info(
-      { request: id, method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      { request: id, method, url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), ...who },
       'answered',
     );
   });
@@ -113,6 +119,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   const signatures = new Signatures({ keys, locks, now: services.now });
   const homes = new HomeOfProjects(services.store);
   const routes = addGuard(app, { authenticator, signatures, homes });
+  addAudit(app, settings.services.store, services);
 
   await addOpenApi(app, settings.version);
   await app.register(healthRoutes(parts));
@@ -207,6 +214,11 @@ const entries = (value: unknown): [string, unknown][] =>
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = asProblem(error);
   const wire = wireOf(problem, request.url);
+  if (wire.status === 401 || wire.status === 403) {
+    // The first line alone: what follows it repeats the request.
+    const reason = problem instanceof Problem ? problem.message.split('\n')[0] : undefined;
+    request.log.info({ request: request.id, source: request.ip, reason }, 'refused');
+  }
   if (wire.status >= 500) {
     request.log.error({ err: error, request: request.id, method: request.method }, 'a request failed');
   }

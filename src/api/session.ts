@@ -67,6 +67,9 @@ function pathProject(request: FastifyRequest): ProjectId | undefined {
   return typeof params.project_id === 'string' ? projectId(params.project_id) : undefined;
 }
 
+/** Who is behind it, where that was proven. */
+export const identifiedBy = (request: FastifyRequest) => sessions.get(request);
+
 export function sessionOf(request: FastifyRequest): Session {
   return admitted(request).session;
 }

@@ -15,6 +15,10 @@ export interface AuditEntry {
   readonly job?: JobId;
   readonly request: string;
   readonly time: number;
+  /** The access key that signed; absent: a token. */
+  readonly credential?: string;
+  /** The network address that it came from. */
+  readonly source?: string;
 }
 
 export async function insertAudit(tx: Tx, entry: AuditEntry): Promise<void> {
@@ -29,6 +33,8 @@ export async function insertAudit(tx: Tx, entry: AuditEntry): Promise<void> {
       job_id: entry.job ?? null,
       request_id: entry.request,
       time: entry.time,
+      credential: entry.credential ?? null,
+      source: entry.source ?? null,
     })
     .execute();
 }
@@ -58,6 +64,8 @@ export async function listAudit(
       job: row.job_id === null ? null : jobId(row.job_id),
       request: row.request_id,
       time: row.time,
+      credential: row.credential,
+      source: row.source,
     }),
   );
   return { count, items };

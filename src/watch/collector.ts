@@ -2,10 +2,12 @@ import { stat } from 'node:fs/promises';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import { deleteUnnamedArtifact, listNamedBuilds, listUnnamedArtifacts } from '../store/artifacts.ts';
+import { deleteAuditBefore } from '../store/audit.ts';
 import { deleteEmptiedComponents } from '../store/components.ts';
 import { deleteInstancesGoneBefore } from '../store/instances.ts';
 import { forgetJobs, listForgettable } from '../store/jobs.ts';
 import type { Store } from '../store/open.ts';
+import { deleteTemporaryKeysExpiredBefore } from '../store/temporary-keys.ts';
 import { deleteTokensExpiredBefore } from '../store/tokens.ts';
 
 export interface CollectSettings {
@@ -25,6 +27,8 @@ const EVERY_MS = 60_000;
 /** What nothing names yet may be on its way into a release. */
 const UNNAMED_MOST_MS = 60 * 60_000;
 const BATCH = 200;
+/** Who did what is asked for long after what was done. */
+const KEEP_AUDIT_MS = 365 * 86_400_000;
 
 /** Removes what nobody can ask for any more. What a kept release names stays. */
 export class Collector {
@@ -65,6 +69,8 @@ export class Collector {
       await deleteInstancesGoneBefore(tx, before, BATCH);
       await deleteEmptiedComponents(tx);
       await deleteTokensExpiredBefore(tx, now());
+      await deleteTemporaryKeysExpiredBefore(tx, now());
+      await deleteAuditBefore(tx, now() - KEEP_AUDIT_MS);
     });
     await this.#collectArtifacts();
     await this.#collectBuilds();

@@ -150,7 +150,22 @@ export class Stage {
       body,
       raw,
     });
+    await this.#assertAudited(options, answer);
     return answer;
+  }
+
+  /** Every change has exactly one line in the audit, and what was refused has none. */
+  async #assertAudited({ method = 'GET', url }: InjectOptions, answer: Answer): Promise<void> {
+    if (method === 'GET' || method === 'HEAD' || this.#faults.next) return;
+    const path = String(url).replace(/\?.*/s, '');
+    // A git host that pushes is nobody whom the platform knows.
+    if (path.includes('/git/push/')) return;
+    const { length } = await this.store.read
+      .selectFrom('audit')
+      .select('id')
+      .where('request_id', '=', String(answer.headers['x-request-id']))
+      .execute();
+    assert.equal(length, answer.status < 300 ? 1 : 0, `audit lines of ${method} ${path}: ${answer.status}`);
   }
 
   request(

@@ -155,7 +155,7 @@ for (const { name, create } of databases()) {
       request: 'r1',
       time,
     });
-    const withJob = { ...entry('3', 3_000), job: jobId('j1') };
+    const withJob = { ...entry('3', 3_000), job: jobId('j1'), credential: 'AK1', source: '10.0.0.9' };
     const { project: _, ...withoutProject } = entry('4', 4_000);
     await store.write(async (tx) => {
       for (const one of [entry('1', 1_000), entry('2', 2_000), withJob, withoutProject])

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { isAllowed, rolesIn } from '../../domain/permission.ts';
 import { ScopeUnknown } from '../../iam/sign-in.ts';
 import { findDomain, findProject } from '../../store/projects.ts';
+import { auditSignIn } from '../audit.ts';
 import type { Parts } from '../parts.ts';
 import { sessionOf, tokenOf } from '../session.ts';
 import { textOf } from '../v2/paging.ts';
@@ -47,6 +48,7 @@ export const tokenRoutes =
       },
       async (request, reply) => {
         const signedIn = await signIn.signIn(readCredentials(request.body, tokenOf(request)), request.ip);
+        auditSignIn(request, signedIn.user.id);
         giveToken(reply, signedIn.token);
         reply.code(201);
         return tokenWire(signedIn, catalogFor(request, signedIn.project?.id));
