@@ -106,6 +106,8 @@ const states: readonly (readonly [why: string, says: RegExp])[] = [
     'nobody of that name and password',
     /password|The request you have made requires authentication|too many/i,
   ],
+  ['a token that is none', /^Incorrect IAM authentication information: decrypt token fail/],
+  ['a domain that is not the own', /expected the domain|is none of yours/],
 ];
 
 interface Operation {
