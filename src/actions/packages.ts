@@ -38,6 +38,7 @@ export async function removePackage(
   caller: Caller,
   address: PackageAddress,
 ): Promise<void> {
-  const isRemoved = await services.store.write((tx) => deletePackage(tx, caller.project, address));
-  if (!isRemoved) throw unknown(address);
+  await services.store.write(async (tx) => {
+    if (!(await deletePackage(tx, caller.project, address))) throw unknown(address);
+  });
 }
