@@ -1,5 +1,6 @@
 import { atMost, type Figure, type Row } from './figure.ts';
 import { inTurns, requestBytes } from './http-load.ts';
+import { sleep } from './machine.ts';
 import { seededPlatform, type Seeded, type Size } from './seeded-platform.ts';
 import { ms, quantile, times } from './statistics.ts';
 
@@ -7,6 +8,7 @@ import { ms, quantile, times } from './statistics.ts';
 const REQUESTS = 1_500;
 const WARM_UP = 200;
 const MOST = 1.5;
+const SETTLE_MS = 10_000;
 
 interface Question {
   readonly name: string;
@@ -72,6 +74,8 @@ async function compare(small: Size, large: Size, questions: readonly Question[])
   let many: Seeded | undefined;
   try {
     many = await seededPlatform(large);
+    // A platform that has just started looks at every instance once.
+    await sleep(SETTLE_MS);
     const rows: Row[] = [];
     for (const each of questions) {
       const sides = [few, many].map((seeded) => ({

@@ -3,13 +3,21 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compiledDir, removeOthers } from './compiled.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const command = join(root, 'src', 'cli', 'openstage.ts');
 
-// What runs for months begins with everything compiled: see run.mjs. Once per installation, in half a second.
-if (process.argv[2] === 'serve' && !existsSync(join(root, 'node_modules', '.cache', 'openstage')))
-  spawnSync(process.execPath, [join(root, 'bin', 'run.mjs'), command, '--help'], { stdio: 'ignore' });
+// What runs for months begins with everything compiled: see run.mjs. Once per version, in half a second.
+const compiled = compiledDir(root);
+if (process.argv[2] === 'serve' && !existsSync(compiled)) {
+  try {
+    removeOthers(root, compiled);
+    spawnSync(process.execPath, [join(root, 'bin', 'run.mjs'), command, '--help'], { stdio: 'ignore' });
+  } catch {
+    // Not ours to write: the platform is larger, not worse.
+  }
+}
 
 process.argv.splice(2, 0, command);
 await import('./run.mjs');
