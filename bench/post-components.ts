@@ -7,7 +7,7 @@ import { drive, requestBytes, type Report } from './http-load.ts';
 import { BenchPlatform, makeDirectory } from './platform.ts';
 import { median, ms, perSecond, times } from './statistics.ts';
 
-const ROUNDS = 4;
+const ROUNDS = 7;
 const ROUND_MS = 2_000;
 const CLIENTS = 16;
 
