@@ -38,9 +38,10 @@ export async function startArgv(
   where: string,
   line: string,
   dirs: readonly string[],
+  bashPlaces: readonly string[] = BASH_PLACES,
 ): Promise<readonly string[]> {
   const split = splitStartLine(line);
-  if ('needsShell' in split) return [await bash(where, line, split.needsShell), '-c', line];
+  if ('needsShell' in split) return [await bash(where, line, split.needsShell, bashPlaces), '-c', line];
   const [command, ...rest] = split.words;
   if (command === undefined)
     throw unusable(`${where} is empty; expected the command that starts the application.`);
@@ -66,8 +67,8 @@ export async function launchByLine(
 }
 
 /** bash, because sh drops variables whose names it could not set itself, such as "log-level". */
-async function bash(where: string, line: string, cause: string): Promise<string> {
-  for (const path of BASH_PLACES) if (await isExecutableFile(path)) return path;
+async function bash(where: string, line: string, cause: string, places: readonly string[]): Promise<string> {
+  for (const path of places) if (await isExecutableFile(path)) return path;
   throw unusable(
     `${where} says "${line}", and "${cause}" in it needs bash, which is not on this host; install bash, or write a ` +
       'command without shell syntax (words, quotes and $PORT).',

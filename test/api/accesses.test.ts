@@ -34,6 +34,31 @@ test('accesses are answered upper case with what was given; the generated one ma
   assert.deepEqual(after.each('external_accesses', 'id'), [created.text('instance_id')]);
 });
 
+test('an access that was given without an address keeps its port and id when it comes back with the one it got', async (t) => {
+  const stage = await openStage(t);
+  const at = await aComponent(stage);
+  const created = await stage.post(at, { ...instanceBody, external_accesses: [{ forward_port: 9000 }] });
+  await served(stage, created);
+  const one = `${at}/${created.text('instance_id')}`;
+  const before = await stage.get(one);
+  const shown = Object(before.at('external_accesses', 0));
+  assert.deepEqual(
+    [shown.type, shown.address, shown.forward_port],
+    ['AUTO_GENERATED', before.at('openstage', 'host_name'), 9000],
+  );
+  const { id: _, ...withoutId } = shown;
+  for (const [version, access] of [
+    ['2', shown],
+    ['3', withoutId],
+  ] as const) {
+    const changed = await stage.put(one, { version, external_accesses: [access] });
+    assert.equal(changed.status, 200, changed.raw);
+    await served(stage, changed, Number(version));
+    const after = Object((await stage.get(one)).at('external_accesses', 0));
+    assert.deepEqual({ ...after, update_time: 0 }, { ...shown, update_time: 0 });
+  }
+});
+
 test('a part of a host may be another instance of the project, and of no other project', async (t) => {
   const stage = await openStage(t);
   const at = await aComponent(stage);

@@ -107,7 +107,7 @@ test('what is no good HTTP is answered in JSON with a request id', async (t) => 
     assert.match(answer.head, /^X-Request-Id: [0-9a-f]{32}$/m, name);
     assert.match(answer.head, /^Content-Type: application\/json/im, name);
     const body = Object(JSON.parse(answer.text));
-    assert.match(String(body.error_code), /^APIG\./, name);
+    assert.equal(body.error_code, status === 404 ? 'APIG.0101' : 'APIG.0201', name);
     assert.equal(typeof body.error_msg, 'string', name);
     assert.match(String(body.request_id), /^[0-9a-f]{32}$/, name);
   }
@@ -156,6 +156,7 @@ test('an announced body over the limit is refused before it comes, an unannounce
   const head = `POST ${stage.at('/applications')} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: ${stage.token}\r\nContent-Type: application/json\r\nConnection: close\r\n`;
   const announced = await exchange(httpPort, `${head}Content-Length: 2000000\r\n\r\n`, t);
   assert.equal(announced.status, 413);
+  assert.equal(Object(JSON.parse(announced.text)).error_code, 'APIG.0201');
   const chunk = 'a'.repeat(0x10000);
   const chunks = `10000\r\n${chunk}\r\n`.repeat(17);
   const chunked = await exchange(httpPort, `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`, t);

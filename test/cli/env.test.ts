@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { OwnPlatform } from '../../src/cli/tour/own-platform.ts';
 import { sign } from '../api/sign.ts';
+
+const statusOverTls = (url: string) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    get(url, { rejectUnauthorized: false, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on('error', reject);
+  });
 
 test('env prints what clients read by themselves, its keys sign, and the provider block names this platform', async (t) => {
   const own = await OwnPlatform.start();
@@ -50,6 +59,23 @@ test('env prints what clients read by themselves, its keys sign, and the provide
   assert.ok(env().includes(`export HW_SECRET_KEY='${SK}'\n`));
 
   const path = `/v2/${project_id}/cas/applications`;
+  // Its ports were 0: what is printed is where it really listens.
+  const { OPENSTAGE_URL = '', OPENSTAGE_INGRESS_URL = '' } = variables;
+  const ports = [https, OPENSTAGE_URL, OPENSTAGE_INGRESS_URL].map((url) => Number(new URL(url).port));
+  assert.ok(ports.every((port) => port > 0) && new Set(ports).size === 3, ports.join(', '));
+  assert.equal(await statusOverTls(`${https}/version`), 200);
+  const stranger = await fetch(OPENSTAGE_INGRESS_URL);
+  assert.equal(stranger.status, 404, await stranger.text());
+  for (const [name, list] of [
+    ['environment_id', 'environments'],
+    ['application_id', 'applications'],
+  ]) {
+    const shown = await fetch(`${OPENSTAGE_URL}/v2/${project_id}/cas/${list}/${variables[name ?? '']}`, {
+      headers: { 'X-Auth-Token': variables['Token'] ?? '' },
+    });
+    assert.equal(shown.status, 200, await shown.text());
+  }
+
   const signed = await fetch(`${variables['OPENSTAGE_URL']}${path}`, {
     headers: sign({ access: AK, secret: SK, url: path }),
   });

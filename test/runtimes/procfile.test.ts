@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { launchByLine, webLine } from '../../src/runtimes/procfile.ts';
+import { launchByLine, startArgv, webLine } from '../../src/runtimes/procfile.ts';
 import type { BuildContext } from '../../src/runtimes/runtime.ts';
 import { writeFiles } from '../builders/files.ts';
 import { aDirectory } from './running.ts';
@@ -67,6 +67,18 @@ test('a line with shell syntax runs under bash as it stands', async (context) =>
   const started = launch(await aBuild(context), line);
   if (bash !== undefined) assert.deepEqual((await started).argv, [bash, '-c', line]);
   else await assert.rejects(started, /needs bash, which is not on this host/);
+});
+
+test('where bash is missing, a line with shell syntax is refused with what needs it, and any other line is not', async (context) => {
+  const build = await aBuild(context);
+  const start = (line: string) => startArgv(build, 'The Procfile', line, [], ['/nowhere/bash']);
+  await assert.rejects(start('bin/serve $NAME'), {
+    code: 'packageUnusable',
+    message:
+      'The Procfile says "bin/serve $NAME", and "$NAME" in it needs bash, which is not on this host; install bash, or ' +
+      'write a command without shell syntax (words, quotes and $PORT).',
+  });
+  assert.deepEqual(await start('bin/serve $PORT'), ['{{releaseDir}}/package/bin/serve', '{{port}}']);
 });
 
 test('a command that is nowhere is named', async (context) => {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { Problem } from '../../domain/errors.ts';
-import { splitAddress, type ReleaseContent } from '../../domain/release.ts';
+import { splitAddress, type ExternalAccess, type ReleaseContent } from '../../domain/release.ts';
 import type { AccessRequest } from '../../domain/request.ts';
 import type { Instance } from '../../store/instances.ts';
 import type { AccessInputWire } from './schemas/instance-requests.ts';
@@ -36,9 +36,22 @@ function readAddress(sent: string): string {
   return `${host}${path}`;
 }
 
-/** Clients send back what they read: the generated access is none of the user's own. */
-export function isGenerated(access: AccessRequest, instance: Pick<Instance, 'id' | 'hostName'>): boolean {
-  return access.id === instance.id || access.address?.replace(/:\d+$/, '') === instance.hostName;
+/**
+ * Clients send back what they read: the generated access is none of the user's own, and the address of one that was
+ * given without is still generated. `current` are those of the release that they read.
+ */
+export function withoutGenerated(
+  sent: readonly AccessRequest[],
+  { id, hostName }: Pick<Instance, 'id' | 'hostName'>,
+  current: readonly ExternalAccess[],
+): readonly AccessRequest[] {
+  return sent.flatMap((access) => {
+    if (access.id === id) return [];
+    const { address, ...rest } = access;
+    if (address?.replace(/:\d+$/, '') !== hostName) return [access];
+    const given = current.find((one) => one.address === undefined && (access.id ?? one.id) === one.id);
+    return given ? [{ ...rest, id: given.id }] : [];
+  });
 }
 
 /** `port` is shown where none was sent: the one that the runtime is known for. */

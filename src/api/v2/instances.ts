@@ -8,18 +8,24 @@ import { createInstance } from '../../actions/create-instance.ts';
 import type { Accepted, Caller } from '../../actions/caller.ts';
 import { deleteInstance } from '../../actions/delete-instance.ts';
 import { Problem } from '../../domain/errors.ts';
-import { applicationId, componentId, instanceId, type EnvironmentId } from '../../domain/ids.ts';
+import {
+  applicationId,
+  componentId,
+  instanceId,
+  type EnvironmentId,
+  type InstanceId,
+} from '../../domain/ids.ts';
 import type { ChangeRequest } from '../../domain/request.ts';
 import { findEnvironment } from '../../store/environments.ts';
 import { listInstances } from '../../store/instance-lists.ts';
 import { findInstance, type Instance } from '../../store/instances.ts';
 import type { Db } from '../../store/open.ts';
-import { listSnapshots } from '../../store/releases.ts';
+import { findRelease, listSnapshots } from '../../store/releases.ts';
 import { listReplicas } from '../../store/replicas.ts';
 import type { Parts } from '../parts.ts';
 import { callerOf } from '../session.ts';
 import { valuesFor } from '../shown-values.ts';
-import { isGenerated } from './access-wire.ts';
+import { withoutGenerated } from './access-wire.ts';
 import { readAction, readChange, readCreate } from './instance-requests-wire.ts';
 import { loadShown } from './instances-shown.ts';
 import { instanceViewWire, instanceWire, runningWire, snapshotWire } from './instances-wire.ts';
@@ -80,13 +86,14 @@ async function environmentNames(db: Db, caller: Caller, instances: readonly Inst
   return names;
 }
 
-/** Without the generated access, which clients send back with their own. */
-function withoutGenerated(request: ChangeRequest, instance: Instance | undefined): ChangeRequest {
-  if (!request.externalAccesses || !instance) return request;
-  return {
-    ...request,
-    externalAccesses: request.externalAccesses.filter((access) => !isGenerated(access, instance)),
-  };
+/** Without what was generated and comes back. */
+async function withOwnAccesses(db: Db, caller: Caller, id: InstanceId, request: ChangeRequest) {
+  if (!request.externalAccesses) return request;
+  const instance = await findInstance(db, id, { project: caller.project });
+  if (!instance) return request;
+  const current = await findRelease(db, instance.servingRelease ?? instance.requestedRelease);
+  const given = current?.content.externalAccesses ?? [];
+  return { ...request, externalAccesses: withoutGenerated(request.externalAccesses, instance, given) };
 }
 
 export const instanceRoutes =
@@ -191,9 +198,8 @@ export const instanceRoutes =
         const caller = callerOf(request);
         const scope = scopeIn(request.params);
         const change = readChange(request.body);
-        const instance =
-          change.externalAccesses && (await findInstance(read, scope.instance, { project: caller.project }));
-        return jobAnswer(await changeInstance(services, caller, scope, withoutGenerated(change, instance)));
+        const own = await withOwnAccesses(read, caller, scope.instance, change);
+        return jobAnswer(await changeInstance(services, caller, scope, own));
       },
     );
 
