@@ -14,6 +14,7 @@ const [script, ...args] = process.argv.slice(2);
 // Stripping types takes 25 MB that are never given back, and half of the time that a start takes; once is enough.
 // Where this cannot be written, nothing is kept.
 const compiled = compiledDir(root);
+const isCommand = script.endsWith('openstage.ts');
 // It idles for months: a smaller young generation saves 20 MB more, and a smaller one still costs throughput. The script "start" of package.json says the same.
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
 
@@ -28,7 +29,7 @@ function broughtNode() {
 function run(node) {
   const child = spawn(node, [...NODE_FLAGS, script, ...args], {
     stdio: 'inherit',
-    env: { NODE_COMPILE_CACHE: compiled, ...process.env },
+    env: { ...(isCommand && { NODE_COMPILE_CACHE: compiled }), ...process.env },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
@@ -43,7 +44,8 @@ const isFit = Number(process.versions.node.split('.')[0]) >= FLOOR && script !==
 if (isFit) {
   process.argv.splice(1, 2, resolve(script));
   process.removeAllListeners('warning');
-  module.enableCompileCache(compiled);
+  // Of the command alone: it loads everything, and where the directory is there, all is in it.
+  if (isCommand) module.enableCompileCache(compiled);
   await import(pathToFileURL(resolve(script)).href);
 } else {
   const node = Number(process.versions.node.split('.')[0]) >= FLOOR ? process.execPath : broughtNode();
