@@ -15,6 +15,7 @@ import {
 } from '../store/components.ts';
 import { UniqueViolation } from '../store/faults.ts';
 import { listInstancesOfComponents } from '../store/instance-lists.ts';
+import { findOpenUserJob } from '../store/jobs.ts';
 import { lockInstance } from '../store/instances.ts';
 import type { Db, Tx } from '../store/open.ts';
 import { unique } from '../store/tables.ts';
@@ -147,7 +148,9 @@ export async function removeComponent(
 
 async function removeInstance(services: Services, tx: Tx, caller: Caller, id: InstanceId): Promise<void> {
   const instance = await lockInstance(tx, id, { project: caller.project });
-  if (!instance || instance.activity === 'deleting') return;
+  if (!instance) return;
+  // A deletion without force may fail, and nobody could ask for another one inside a component in deletion.
+  if ((await findOpenUserJob(tx, id))?.plan.force === true) return;
   // One request deletes many: each job gets a hash of its own, or the second would pass for a repetition of the first.
   const requestHash = createHash('sha256').update(`${caller.requestHash} ${id}`).digest('hex');
   await openDeletion(services, tx, { ...caller, requestHash }, instance, { force: true });

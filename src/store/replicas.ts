@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { InstanceId, ProjectId } from '../domain/ids.ts';
-import type { Observed } from '../domain/rollout.ts';
+import type { Observed, ReplicaId } from '../domain/rollout.ts';
 import { isShape, parseJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import type { Tables } from './tables.ts';
@@ -47,6 +47,29 @@ export async function upsertReplicas(
       .onConflict((on) => on.columns(['instance_id', 'rollout', 'ordinal']).doUpdateSet(seen))
       .execute();
   }
+}
+
+/** Forgets what was seen before that time and not since. What others have seen meanwhile stays. */
+export async function deleteReplicasUnseen(
+  tx: Tx,
+  instance: InstanceId,
+  seen: readonly ReplicaId[],
+  before: number,
+): Promise<void> {
+  const names = new Set(seen.map(({ rollout, ordinal }) => `${rollout}/${ordinal}`));
+  const rows = await tx
+    .selectFrom('replicas')
+    .select(['rollout', 'ordinal'])
+    .where('instance_id', '=', instance)
+    .where('observe_time', '<', before)
+    .execute();
+  for (const { rollout, ordinal } of rows.filter((row) => !names.has(`${row.rollout}/${row.ordinal}`)))
+    await tx
+      .deleteFrom('replicas')
+      .where('instance_id', '=', instance)
+      .where('rollout', '=', rollout)
+      .where('ordinal', '=', ordinal)
+      .execute();
 }
 
 /** Of all its rollouts, in order of rollout and ordinal. */

@@ -6,7 +6,7 @@ import type { Observed } from '../domain/rollout.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { findInstanceEvenDeleted, updateInstance, type Instance } from '../store/instances.ts';
 import { listAllInstances, listInhabitedInstances } from '../store/instance-lists.ts';
-import { listReplicasOf } from '../store/replicas.ts';
+import { deleteReplicasUnseen, listReplicasOf } from '../store/replicas.ts';
 import { listUnretiredRolloutsOf } from '../store/rollouts.ts';
 import { recordObserved } from '../tasks/observe-instance.ts';
 import type { RoutePublisher } from '../tasks/publish-routes.ts';
@@ -90,6 +90,7 @@ export class Watcher {
 
   async lookAtAll(): Promise<void> {
     const { services, driver } = this.#settings;
+    const lookedAt = services.now();
     const seen = await this.#observeAll(driver);
     if (!seen) return;
     const bySeen = Map.groupBy(seen, ({ instance }) => instance);
@@ -97,7 +98,7 @@ export class Watcher {
     // What has nothing running and should have nothing changes by a request or is seen: it is not looked at in every turn.
     const list = this.#isAllDue ? listAllInstances : listInhabitedInstances;
     for await (const instances of this.#pages(list)) {
-      isChanged = (await this.#takeAll(instances, bySeen)) || isChanged;
+      isChanged = (await this.#takeAll(instances, bySeen, lookedAt)) || isChanged;
       for (const { id } of instances) bySeen.delete(id);
     }
     this.#isAllDue = false;
@@ -105,7 +106,7 @@ export class Watcher {
       const instance = await findInstanceEvenDeleted(services.store.read, id);
       if (instance?.deleteTime !== undefined)
         await this.#repairIfNeeded(instance, left, await this.#unretired([instance]));
-      else if (instance) isChanged = (await this.#takeAll([instance], bySeen)) || isChanged;
+      else if (instance) isChanged = (await this.#takeAll([instance], bySeen, lookedAt)) || isChanged;
       else
         this.#settings.log.warn(
           { instance: id },
@@ -154,14 +155,16 @@ export class Watcher {
     const { services, driver, routes } = this.#settings;
     const instance = await findInstanceEvenDeleted(services.store.read, id);
     if (!instance || instance.deleteTime !== undefined) return;
+    const lookedAt = services.now();
     const seen = new Map([[id, await driver.observe(id)]]);
-    if (await this.#takeAll([instance], seen)) await routes.publish();
+    if (await this.#takeAll([instance], seen, lookedAt)) await routes.publish();
   }
 
   /** True where what the ingress should know has changed. */
   async #takeAll(
     instances: readonly Instance[],
     bySeen: ReadonlyMap<InstanceId, readonly Observed[]>,
+    lookedAt: number,
   ): Promise<boolean> {
     const { store, now } = this.#settings.services;
     const known = await listReplicasOf(
@@ -176,7 +179,10 @@ export class Watcher {
         isChanged = true;
         await store.write(async (tx) => {
           const fresh = await findInstanceEvenDeleted(tx, instance.id);
-          if (fresh && fresh.deleteTime === undefined) await recordObserved(tx, fresh, seen, now());
+          if (!fresh || fresh.deleteTime !== undefined) return;
+          // A job may have seen replicas since that this look could not.
+          await deleteReplicasUnseen(tx, instance.id, seen, lookedAt);
+          await recordObserved(tx, fresh, seen, now());
         });
       }
       await this.#repairIfNeeded(instance, seen, unretired);

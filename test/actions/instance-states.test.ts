@@ -183,16 +183,21 @@ test('a description alone is stored without touching replicas; the same version 
   assert.deepEqual(rollouts(running), [1, 2]);
 });
 
-test('a runtime that this platform does not know any more fails the job at its first task, not the request', async (t) => {
-  const running = await RunningStage.open(t);
-  const { stage, driver } = running;
-  await running.at();
-  await stage.store.write((tx) => tx.updateTable('components').set({ runtime: 'Cobol9' }).execute());
-  const failed = await running.ended(await running.create());
-  assert.deepEqual([failed.status, failed.tasks['CHECK_TARGET']], ['FAILED', 'FAILED']);
-  assert.match(failed.message, /"Cobol9" is not known.*expected one of/);
-  assert.equal(driver.asked.length, 0);
-});
+for (const [runtime, sentence] of [
+  ['Java8', /OPENSTAGE_JAVA names \/nowhere\/java, which is not a usable java; set it to the path of one/],
+  ['Cobol9', /"Cobol9" is not known.*expected one of/],
+] as const) {
+  test(`${runtime}, which is not on this host, fails the job at its first task, not the request`, async (t) => {
+    const running = await RunningStage.open(t);
+    const { stage, driver } = running;
+    await running.at();
+    await stage.store.write((tx) => tx.updateTable('components').set({ runtime }).execute());
+    const failed = await running.ended(await running.create());
+    assert.deepEqual([failed.status, failed.tasks['CHECK_TARGET']], ['FAILED', 'FAILED']);
+    assert.match(failed.message, sentence);
+    assert.equal(driver.asked.length, 0);
+  });
+}
 
 test('where none are picked, replicas go to the hosts of their environment and to no other', async (t) => {
   const running = await RunningStage.open(t);

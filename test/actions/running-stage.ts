@@ -44,7 +44,8 @@ export class RunningStage {
   readonly builds: BuildStore;
   readonly collector: Collector;
   readonly watcher: Watcher;
-  readonly engine: Engine;
+  engine: Engine;
+  readonly #makeEngine: () => Engine;
   readonly #clock: { skippedMs: number };
   #at: string | undefined;
 
@@ -60,33 +61,40 @@ export class RunningStage {
     this.artifacts = new ArtifactStore(dataDir);
     this.builds = new BuildStore(dataDir);
     const routes = new RoutePublisher(store, this.ingress);
-    this.engine = createEngine({
-      store,
-      clock: systemClock,
-      node: 'here',
-      run: randomUUID(),
-      kinds,
-      parts: {
+    this.#makeEngine = () =>
+      createEngine({
         store,
-        git: { store, key, now, newNonce, reach: { allow: [] }, hosts: {} },
-        driver: () => this.driver,
-        ingress: this.ingress,
-        routes,
-        artifacts: this.artifacts,
-        builds: this.builds,
-        sources: new SourceBuilds({
-          limits: { timeMs: 1_000, memoryBytes: 1, diskBytes: 1, freeBytes: 1 },
-          slots: 1,
-        }),
-        fetchAllow: [],
-        grants,
-        locator: createLocator({ overrides: {}, path: '', dataDir, areAppsOtherUsers: false }),
-        buildVariables: {},
-        now,
-        limits: { ...limits, keepReleases },
-      },
-      log: quiet,
-    });
+        clock: systemClock,
+        node: 'here',
+        run: randomUUID(),
+        kinds,
+        parts: {
+          store,
+          git: { store, key, now, newNonce, reach: { allow: [] }, hosts: {} },
+          driver: () => this.driver,
+          ingress: this.ingress,
+          routes,
+          artifacts: this.artifacts,
+          builds: this.builds,
+          sources: new SourceBuilds({
+            limits: { timeMs: 1_000, memoryBytes: 1, diskBytes: 1, freeBytes: 1 },
+            slots: 1,
+          }),
+          fetchAllow: [],
+          grants,
+          locator: createLocator({
+            overrides: { OPENSTAGE_JAVA: '/nowhere/java' },
+            path: '',
+            dataDir,
+            areAppsOtherUsers: false,
+          }),
+          buildVariables: {},
+          now,
+          limits: { ...limits, keepReleases },
+        },
+        log: quiet,
+      });
+    this.engine = this.#makeEngine();
     this.watcher = new Watcher({ services, driver: this.driver, routes, log: quiet });
     this.collector = new Collector({
       store,
@@ -117,6 +125,12 @@ export class RunningStage {
     parts.running = running;
     running.engine.start();
     return running;
+  }
+
+  /** The next run of an engine that was stopped. */
+  restart(): void {
+    this.engine = this.#makeEngine();
+    this.engine.start();
   }
 
   /** From now on it is later. */

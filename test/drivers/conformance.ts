@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Problem } from '../../src/domain/errors.ts';
-import type { InstanceId } from '../../src/domain/ids.ts';
+import { hostId, type InstanceId } from '../../src/domain/ids.ts';
 import type { Observed, Rollout } from '../../src/domain/rollout.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 
@@ -100,6 +100,14 @@ export function holdsItsPromises(name: string, open: (test: TestContext) => Prom
     await gone;
     await driver.ensure(wanted, 2, never());
     assert.deepEqual(ordinals(await ready(driver, wanted, 2)), [0, 1]);
+  });
+
+  promise('another host that takes part is no other content', async ({ driver, rollout }) => {
+    const wanted = rollout();
+    await driver.ensure(wanted, 1, never());
+    const [before] = await ready(driver, wanted, 1);
+    await driver.ensure({ ...wanted, hosts: [...wanted.hosts, hostId('another')] }, 1, never());
+    assert.deepEqual(identities(await driver.observe(wanted.instance)), identities(before ? [before] : []));
   });
 
   promise('a rollout cannot change its content', async ({ driver, rollout }) => {

@@ -9,6 +9,7 @@ import { insertRelease, serveRelease } from '../../src/store/releases.ts';
 import {
   deleteReplicas,
   deleteReplicasOfInstance,
+  deleteReplicasUnseen,
   listReplicas,
   upsertReplicas,
 } from '../../src/store/replicas.ts';
@@ -70,6 +71,11 @@ for (const { name, create } of databases()) {
     assert.deepEqual(await listReplicas(store.read, id), [exited, seen(id, 2, 0)]);
     await store.write((tx) => deleteReplicas(tx, id, 2));
     assert.deepEqual(await listReplicas(store.read, id), [exited]);
+    await look([seen(id, 3, 0)], 3_000);
+    await store.write((tx) => deleteReplicasUnseen(tx, id, [], 3_000));
+    assert.deepEqual(await listReplicas(store.read, id), [seen(id, 3, 0)], 'seen since, by another');
+    await store.write((tx) => deleteReplicasUnseen(tx, id, [seen(id, 3, 0)], 4_000));
+    assert.deepEqual(await listReplicas(store.read, id), [seen(id, 3, 0)]);
     await store.write((tx) => deleteReplicasOfInstance(tx, id));
     assert.deepEqual(await listReplicas(store.read, id), []);
   });

@@ -60,8 +60,8 @@ export class Supervisor {
     );
   }
 
-  /** Sealed anew, a variable looks different and is the same. */
-  #fingerprint(rollout: Rollout): string {
+  /** Sealed anew, a variable looks different and is the same; which hosts take part is no content. */
+  #fingerprint({ hosts: _, ...rollout }: Rollout): string {
     const key = rollout.env.length > 0 ? parseKey(readFileSync(this.#around.keyFile, 'utf8')) : undefined;
     const env = rollout.env.map(({ name, value }) => [name, key ? unseal(key, value) : '']);
     return JSON.stringify(sorted({ ...rollout, env }));
