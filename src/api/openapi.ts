@@ -10,7 +10,7 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
       openapi: '3.1.0',
       info: {
         title: 'Openstage',
-        description: 'Application management, identity and packages of an Openstage platform.',
+        description: 'Application management, git, identity and packages of an Openstage platform.',
         version,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },

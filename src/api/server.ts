@@ -15,6 +15,7 @@ import { SignIn, TooManyAttempts } from '../iam/sign-in.ts';
 import { Signatures } from '../iam/signatures.ts';
 import { addAudit, auditedStore } from './audit.ts';
 import { MAX_BODY_BYTES, parseBody } from './body.ts';
+import { addDocs } from './docs.ts';
 import { errorBody, isIdentityPath, RETRY_AFTER_S, wireOf } from './errors.ts';
 import { gitRoutes } from './git/routes.ts';
 import { addGuard, type GuardedRoute } from './guard.ts';
@@ -122,6 +123,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   addAudit(app, settings.services.store, services);
 
   await addOpenApi(app, settings.version);
+  await addDocs(app);
   await app.register(healthRoutes(parts));
   await app.register(identityRoutes(parts));
   await app.register(v2Routes(parts));

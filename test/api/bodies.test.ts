@@ -104,7 +104,7 @@ const states: readonly (readonly [why: string, says: RegExp])[] = [
   ['the state of the instance', /^Instance .* (has no|is|cannot)/s],
   [
     'nobody of that name and password',
-    /password|The request you have made requires authentication|too many/i,
+    /password|decrypt token fail|The request you have made requires authentication|too many/i,
   ],
   ['a token that is none', /^Incorrect IAM authentication information: decrypt token fail/],
   ['a domain that is not the own', /expected the domain|is none of yours/],

@@ -61,6 +61,9 @@ test('public are only those routes that must be', async (t) => {
     .map(({ method, url }) => `${method} ${url}`);
   assert.deepEqual(open.toSorted(), [
     'GET /',
+    'GET /docs',
+    'GET /docs/page.css',
+    'GET /docs/page.js',
     'GET /healthz',
     'GET /openapi.json',
     'GET /readyz',
