@@ -21,12 +21,13 @@ export interface RoutableReplica extends ReplicaId {
   readonly port: number;
 }
 
-/** All live instances, in three queries however many there are. */
+/** All live instances that are not to be deleted, in three queries however many there are. */
 export async function listRoutable(db: Db): Promise<readonly Routable[]> {
   const instances = await db
     .selectFrom('instances')
     .select(['id', 'host_name', 'wanted'])
     .where('delete_time', 'is', null)
+    .where('wanted', '!=', 'deleted')
     .orderBy('id')
     .execute();
   const claimed = Map.groupBy(await listClaimed(db), ({ instance }) => instance);

@@ -102,6 +102,8 @@ for (const { name, create } of databases()) {
     assert.deepEqual(await routes(), [[[hostName], false, [20_021]]]);
     await store.write((tx) => updateInstance(tx, id, { wanted: 'stopped' }));
     assert.deepEqual(await routes(), [[[hostName], true, []]]);
+    await store.write((tx) => updateInstance(tx, id, { wanted: 'deleted' }));
+    assert.deepEqual(await routes(), []);
     await store.write((tx) => markInstanceDeleted(tx, id, 5_000));
     assert.deepEqual(await routes(), []);
   });
