@@ -1,7 +1,7 @@
 import type { Client } from './places.ts';
 import type { Result } from './driver.ts';
 import { facts } from './terraform-facts.ts';
-import { operationNames, operations, type Operation } from './operations.ts';
+import { methodless, operationNames, operations, type Operation } from './operations.ts';
 
 /** What one client did in its round. */
 export interface Report {
@@ -9,16 +9,22 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
-export const untried = (results: readonly Result[]): readonly Operation[] => {
+const has = (client: Client, name: Operation) => client.takesAnyPath || !methodless.includes(name);
+
+/** What the client has, and did not do. */
+export const untried = ({ client, results }: Report): readonly Operation[] => {
   const tried = new Set(results.filter(({ ok }) => ok).map(({ operation }) => operation));
-  return operationNames.filter((name) => !tried.has(name));
+  return operationNames.filter((name) => has(client, name) && !tried.has(name));
 };
 
 /** A row per operation; `reference` is the client that passes answers on whole. */
 export function table(reports: readonly Report[], reference: Report): string {
   const rows = operationNames.map((name) => {
     const [method, path] = operations[name];
-    const works = reports.map(({ results }) => (untried(results).includes(name) ? 'no' : 'yes'));
+    const works = reports.map((report) => {
+      if (!has(report.client, name)) return 'no method';
+      return untried(report).includes(name) ? 'no' : 'yes';
+    });
     return `| ${name} | \`${method} ${path}\` | ${[...works, differences(name, reports, reference)].join(' | ')} |`;
   });
   const clients = reports.map(({ client }) => client.name);
@@ -31,15 +37,17 @@ export function table(reports: readonly Report[], reference: Report): string {
 
 function differences(name: Operation, reports: readonly Report[], reference: Report): string {
   const whole = pathsOf(name, reference);
-  const lost = reports.map(({ client, results }) => {
-    const understood = pathsOf(name, { client, results });
-    const missing = [...whole].filter((path) => !understood.has(path));
-    // Where a member is missing, those below it need no mention.
-    const highest = missing.filter(
-      (path) => !missing.some((other) => path.startsWith(`${other}.`) || path.startsWith(`${other}[`)),
-    );
-    return { client: client.name, fields: highest.toSorted().map((path) => `\`${path}\``) };
-  });
+  const lost = reports
+    .filter(({ client }) => has(client, name))
+    .map(({ client, results }) => {
+      const understood = pathsOf(name, { client, results });
+      const missing = [...whole].filter((path) => !understood.has(path));
+      // Where a member is missing, those below it need no mention.
+      const highest = missing.filter(
+        (path) => !missing.some((other) => path.startsWith(`${other}.`) || path.startsWith(`${other}[`)),
+      );
+      return { client: client.name, fields: highest.toSorted().map((path) => `\`${path}\``) };
+    });
   const byFields = Map.groupBy(
     lost.filter(({ fields }) => fields.length > 0),
     ({ fields }) => fields.join(', '),

@@ -11,6 +11,8 @@ export interface Place {
   readonly ak: string;
   readonly sk: string;
   readonly projectId: string;
+  /** Of a temporary key. */
+  readonly securityToken?: string;
 }
 
 export interface Result {

@@ -17,6 +17,7 @@ export async function gitRound(asking: Asking, name: string, gitea: Gitea): Prom
   await repository();
   await files();
   await hooks();
+  await component();
   for (const one of [byToken, byPassword, byConsent]) await asking.good('DeleteAuthorize', { name: one });
 
   async function authorizations(): Promise<void> {
@@ -100,5 +101,25 @@ export async function gitRound(asking: Asking, name: string, gitea: Gitea): Prom
     has(hook, { callback_url: url, type: 'gitlab' });
     assert.equal(items(await asking.good('ListHooks', at), 'hooks').length, 1);
     await asking.good('DeleteHook', { ...at, hook_id: textOf(hook, 'id') });
+  }
+
+  /** A component of source code names its repository and the authorization for it. */
+  async function component(): Promise<void> {
+    const application_id = textOf(await asking.good('CreateApplication', {}, { name: `${name}-code` }), 'id');
+    const spec = {
+      repo_type: 'GitLab',
+      repo_url: `${gitea.url}/${gitea.user}/${name}.git`,
+      repo_ref: 'main',
+      repo_auth: byToken,
+    };
+    const asked = { name: 'code', runtime: 'Nodejs8', category: 'Common', source: { kind: 'code', spec } };
+    const build = { parameters: { build_cmd: 'npm ci', node_label_selector: { build: 'yes' } } };
+    const made = await asking.good('CreateComponent', { application_id }, { ...asked, build });
+    const at = { application_id, component_id: textOf(made, 'id') };
+    const shown = await asking.good('ShowComponentDetail', at);
+    assert.deepEqual(memberOf(shown, 'source'), asked.source);
+    has(memberOf(memberOf(shown, 'build'), 'parameters'), build.parameters);
+    await asking.good('DeleteComponent', { ...at, force: true });
+    await asking.good('DeleteApplication', { application_id });
   }
 }

@@ -3,13 +3,19 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { findPlatform } from '../../src/cli/running-platform.ts';
+import { findPlatform, memberOf } from '../../src/cli/running-platform.ts';
 import { OwnPlatform } from '../../src/cli/tour/own-platform.ts';
+import { textOf } from '../../src/cli/tour/steps.ts';
 import { packageFor } from '../builders/packages.ts';
 import { Driver, type Place } from './driver.ts';
 import type { Ground } from './round.ts';
 
 const run = promisify(execFile);
+
+interface DriverOptions {
+  readonly without?: readonly string[];
+  readonly place?: Partial<Place>;
+}
 
 /** A platform of the test's own, and what `openstage env` says of it: clients get nothing else. */
 export class ClientGround {
@@ -52,7 +58,11 @@ export class ClientGround {
   }
 
   /** Starts a client; `without`: variables that it is not to see. */
-  driver(argv: readonly string[], mode: Place['mode'], without: readonly string[] = []): Driver {
+  driver(
+    argv: readonly string[],
+    mode: Place['mode'],
+    { without = [], place: changes = {} }: DriverOptions = {},
+  ): Driver {
     const own = Object.entries(this.variables).filter(([name]) => name.startsWith('HUAWEICLOUD_SDK_'));
     const variables = Object.fromEntries(own.filter(([name]) => !without.includes(name)));
     const certificate = { NODE_EXTRA_CA_CERTS: join(this.#own.dataDir, 'tls', 'cert.pem') };
@@ -63,8 +73,27 @@ export class ClientGround {
       ak: this.variable('AK'),
       sk: this.variable('SK'),
       projectId: this.variable('project_id'),
+      ...changes,
     };
     return new Driver(argv, place, mode === 'environment' ? { ...certificate, ...variables } : certificate);
+  }
+
+  /** What the identity service gives to whoever has a token. */
+  async temporaryKey(): Promise<{ access: string; secret: string; securitytoken: string }> {
+    const id = this.variable('Token');
+    const response = await fetch(`${this.variable('OPENSTAGE_URL')}/v3.0/OS-CREDENTIAL/securitytokens`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ auth: { identity: { methods: ['token'], token: { id } } } }),
+    });
+    const answer: unknown = await response.json();
+    assert.equal(response.status, 201, JSON.stringify(answer));
+    const credential = memberOf(answer, 'credential');
+    const [access, secret, securitytoken] = ['access', 'secret', 'securitytoken'].map((name) =>
+      textOf(credential, name),
+    );
+    assert.ok(access && secret && securitytoken);
+    return { access, secret, securitytoken };
   }
 
   stop(): Promise<void> {

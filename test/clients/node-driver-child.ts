@@ -16,6 +16,7 @@ const place: {
   readonly ak: string;
   readonly sk: string;
   readonly projectId: string;
+  readonly securityToken?: string;
 } = JSON.parse(process.env['DRIVER'] ?? '{}');
 
 function connect(): HcClient {
@@ -23,7 +24,10 @@ function connect(): HcClient {
   const keys = new BasicCredentials().withAk(place.ak).withSk(place.sk);
   switch (place.mode) {
     case 'keys':
-      return builder.withCredential(keys.withProjectId(place.projectId)).withEndpoint(place.endpoint).build();
+      return builder
+        .withCredential(keys.withProjectId(place.projectId).withSecurityToken(place.securityToken))
+        .withEndpoint(place.endpoint)
+        .build();
     case 'region':
       return builder
         .withCredential(keys.withIamEndpoint(place.endpoint))

@@ -9,7 +9,7 @@ const file = `${git}/files/{namespace}/{project}/{path}`;
 
 /**
  * Every operation by the name that the official clients give it, written down apart from the platform's own schemas.
- * The two that no client has as a method are called by the clients that take any path.
+ * The two that no client has as a method go through the client that takes any path.
  */
 export const operations = {
   CreateApplication: ['POST', `${cas}/applications`],
@@ -20,6 +20,7 @@ export const operations = {
   ShowApplicationConfiguration: ['GET', `${application}/configuration`],
   ChangeApplicationConfiguration: ['PUT', `${application}/configuration`],
   DeleteApplicationConfiguration: ['DELETE', `${application}/configuration`],
+  CreateApplicationTags: ['POST', `${application}/tags/create`],
   CreateComponent: ['POST', `${application}/components`],
   ListComponents: ['GET', `${application}/components`],
   ListComponentOverviews: ['GET', `${application}/components/overviews`],
@@ -40,6 +41,7 @@ export const operations = {
   ChangeEnvironment: ['PUT', environment],
   DeleteEnvironment: ['DELETE', environment],
   ChangeResourceInEnvironment: ['PATCH', `${environment}/resources`],
+  CreateEnvironmentTags: ['POST', `${environment}/tags/create`],
   ListRuntimes: ['GET', `${cas}/metadata/runtimes`],
   ListFlavors: ['GET', `${cas}/metadata/flavors`],
   ListTemplates: ['GET', `${cas}/metadata/templates`],
@@ -72,6 +74,9 @@ export type Operation = keyof typeof operations;
 
 const isOperation = (name: string): name is Operation => name in operations;
 export const operationNames: readonly Operation[] = Object.keys(operations).filter(isOperation);
+
+/** In no client as a method: the pages of the vendor alone have them. */
+export const methodless: readonly Operation[] = ['CreateApplicationTags', 'CreateEnvironmentTags'];
 
 /** Those that need a git server. */
 export const gitOperations = operationNames.filter((name) => operations[name][1].startsWith(git));

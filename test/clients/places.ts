@@ -16,6 +16,8 @@ export interface Client {
   readonly package: string;
   /** What a user of it has to know here, in a sentence or two. */
   readonly notes: string;
+  /** Calls by method and path, so that no operation is out of its reach. */
+  readonly takesAnyPath: boolean;
   /** Undefined where it is not installed. */
   readonly argv: () => readonly string[] | undefined;
 }
@@ -27,6 +29,7 @@ export const node: Client = {
   package: '`@huaweicloud/huaweicloud-sdk-core` 3.1.211',
   notes:
     'It has no ServiceStage package and takes any path; it needs `uuid` beside it, and trusts the platform by `NODE_EXTRA_CA_CERTS`. It reads keys and identity address from the environment, never the endpoint.',
+  takesAnyPath: true,
   argv: () => [process.execPath, '--disable-warning=ExperimentalWarning', join(here, 'node-driver-child.ts')],
 };
 
@@ -36,6 +39,7 @@ export const others: readonly Client[] = [
     name: 'Python',
     package: '`huaweicloudsdkservicestage` 3.1.219',
     notes: 'Reads keys, endpoint and identity address from the environment.',
+    takesAnyPath: false,
     argv: () => {
       const python = join(pythonPlace, 'bin', 'python');
       return existsSync(python) ? [python, join(here, 'python', 'driver.py')] : undefined;
@@ -45,6 +49,7 @@ export const others: readonly Client[] = [
     name: 'Java',
     package: '`com.huaweicloud.sdk:huaweicloud-sdk-servicestage` 3.1.143',
     notes: 'Reads keys, endpoint and identity address from the environment.',
+    takesAnyPath: false,
     argv: () =>
       existsSync(javaClassPath)
         ? ['java', '-cp', `${javaPlace}:${readFileSync(javaClassPath, 'utf8').trim()}`, 'Driver']
@@ -54,6 +59,7 @@ export const others: readonly Client[] = [
     name: 'Go',
     package: '`github.com/huaweicloud/huaweicloud-sdk-go-v3` 0.1.207',
     notes: 'Reads keys, endpoint and identity address from the environment.',
+    takesAnyPath: false,
     argv: () => (existsSync(goDriver) ? [goDriver] : undefined),
   },
 ];

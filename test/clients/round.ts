@@ -7,10 +7,18 @@ import { has, isTime, items, type Asking } from './asking.ts';
 const CLUSTER = { id: 'b6862a62-d916-11e9-bdf1-0255ac101fd9', type: 'cce', name: 'k1' };
 const BALANCER = { id: '8c0a45cc-626f-4d65-8257-507ee059aa9a', type: 'elb', name: 'edge' };
 
+/** Moves what it is sent to into another enterprise project. */
+const enterpriseProject = {
+  action: 'create',
+  sys_tags: [{ key: '_sys_enterprise_project_id', value: 'other' }],
+};
+
 /** What one round is made of: a name that is its own on the platform, and two packages of the Nodejs8 sample. */
 export interface Ground {
   readonly name: string;
   readonly ingressUrl: string;
+  /** Whether the client can call what it has no method for. */
+  readonly takesAnyPath: boolean;
   readonly packages: { readonly '1.0.0': string; readonly '2.0.0': string };
 }
 
@@ -125,6 +133,14 @@ export async function round(asking: Asking, ground: Ground): Promise<void> {
     assert.deepEqual(items(found, 'configuration'), [
       { application_id, environment_id: environment, configuration },
     ]);
+    if (ground.takesAnyPath) {
+      const moved = await asking.good('CreateApplicationTags', { application_id }, enterpriseProject);
+      has(moved, { application_id });
+      has(await asking.good('CreateEnvironmentTags', { environment_id: environment }, enterpriseProject), {
+        id: environment,
+        enterprise_project_id: 'other',
+      });
+    }
     await asking.refused('404 SVCSTG.00100403', 'ShowApplicationDetail', { application_id: environment });
     return application_id;
   }
@@ -180,7 +196,7 @@ export async function round(asking: Asking, ground: Ground): Promise<void> {
 
   async function sevenSteps(): Promise<void> {
     const at = { application_id: application, component_id: component };
-    const host = `${name}.${name}.localhost`;
+    const host = `${name}.example.org`;
     const answers = async () => {
       const { status, text } = await askApp(ground.ingressUrl, host);
       assert.equal(status, 200, text);
@@ -190,6 +206,20 @@ export async function round(asking: Asking, ground: Ground): Promise<void> {
       { id: CLUSTER.id, type: 'cce', parameters: { namespace: 'default' } },
       { id: BALANCER.id, type: 'elb' },
     ];
+    const runs = {
+      strategy: { upgrade: 'RollingUpdate' },
+      lifecycle: { 'post-start': { type: 'command', parameters: { command: ['true'] } } },
+      probes: {
+        livenessProbe: { type: 'tcp', parameters: { port: 8080 }, delay: 1, timeout: 3 },
+        readinessProbe: {
+          type: 'http',
+          parameters: { scheme: 'HTTP', port: 8080, path: '/ready' },
+          delay: 0,
+          timeout: 2,
+        },
+      },
+    };
+    const access = { protocol: 'HTTP', address: `${name}.example.org`, forward_port: 8080 };
     const created = await asking.good('CreateInstance', at, {
       name,
       environment_id: environment,
@@ -200,7 +230,8 @@ export async function round(asking: Asking, ground: Ground): Promise<void> {
       },
       version: '1.0.0',
       description: 'instance desc',
-      configuration: { env: [{ name: 'log-level', value: 'warn' }] },
+      configuration: { env: [{ name: 'log-level', value: 'warn' }], ...runs },
+      external_accesses: [access],
       refer_resources: resources,
     });
     const instance_id = textOf(created, 'instance_id');
@@ -222,6 +253,9 @@ export async function round(asking: Asking, ground: Ground): Promise<void> {
     has(await answers(), { version: '2.0.0' });
     const shown = await asking.good('ShowInstanceDetail', instance);
     has(shown, { name, version: '2', description: '', flavor_id: 'MICRO-5G:0.5C:1G', platform_type: 'cce' });
+    const { strategy, lifecycle, probes } = Object(memberOf(shown, 'configuration'));
+    assert.deepEqual({ strategy, lifecycle, probes }, runs, 'what is sent is answered');
+    has(items(shown, 'external_accesses')[0], { ...access, type: 'SPECIFIED' });
     assert.deepEqual(items(shown, 'refer_resources'), resources, 'nothing is added to what was sent');
     has(memberOf(shown, 'status_detail'), {
       status: 'RUNNING',

@@ -36,7 +36,8 @@ export const facts: readonly Fact[] = [
     },
   },
   {
-    title: 'by password it signs in to the project and to the domain, and looks the user up',
+    title:
+      'by password it signs in to the project and to the domain, and looks the user up; by token it does the same',
     async run(provider, ground) {
       const domain = { name: ground.variable('OS_USER_DOMAIN_NAME') };
       const name = ground.variable('OS_USERNAME');
@@ -58,7 +59,13 @@ export const facts: readonly Fact[] = [
       const domains = await provider.exchange('GET', '/v3/auth/domains', '', withToken);
       assert.equal(items(domains.body, 'domains').length, 1);
       const users = await provider.exchange('GET', `/v3/users?name=${name}`, '', withToken);
-      assert.ok([200, 404].includes(users.status), JSON.stringify(users.body));
+      assert.deepEqual(
+        items(users.body, 'users').map((one) => textOf(one, 'name')),
+        [name],
+      );
+      const byToken = { methods: ['token'], token: { id: first.token } };
+      await signIn(byToken, project);
+      await signIn(byToken, { domain });
     },
   },
   {

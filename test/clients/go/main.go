@@ -19,7 +19,7 @@ import (
 )
 
 type place struct {
-	Mode, Endpoint, Region, Ak, Sk, ProjectId string
+	Mode, Endpoint, Region, Ak, Sk, ProjectId, SecurityToken string
 }
 
 type call struct {
@@ -57,6 +57,9 @@ func connect() (*servicestage.ServiceStageClient, error) {
 		}
 		builder = builder.WithCredential(made).WithRegion(region.NewRegion(at.Region, at.Endpoint))
 	default:
+		if at.SecurityToken != "" {
+			keys = keys.WithSecurityToken(at.SecurityToken)
+		}
 		made, err := keys.WithProjectId(at.ProjectId).SafeBuild()
 		if err != nil {
 			return nil, err

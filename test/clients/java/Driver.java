@@ -48,6 +48,9 @@ public class Driver {
             .withRegion(new Region(region, endpoint))
             .build();
       default:
+        if (place.has("securityToken")) {
+          keys = keys.withSecurityToken(place.get("securityToken").asText());
+        }
         return builder
             .withCredential(keys.withProjectId(place.get("projectId").asText()))
             .withEndpoint(endpoint)

@@ -25,6 +25,8 @@ def connect():
         keys = BasicCredentials(place["ak"], place["sk"]).with_iam_endpoint(place["endpoint"])
         return builder.with_credentials(keys).with_region(Region(place["region"], place["endpoint"])).build()
     keys = BasicCredentials(place["ak"], place["sk"], place["projectId"])
+    if "securityToken" in place:
+        keys = keys.with_security_token(place["securityToken"])
     return builder.with_credentials(keys).with_endpoint(place["endpoint"]).build()
 
 
