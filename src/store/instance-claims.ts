@@ -15,7 +15,7 @@ export async function isHostNameTaken(db: Db, hostName: string): Promise<boolean
 const UID_LOCK = 'uid-lock';
 
 /**
- * A numeric user that no live instance has. Rises through the range before it fills gaps, so that a user that was
+ * A numeric user that no live instance has, nor one of which something may still run. Rises through the range before it fills gaps, so that a user that was
  * just given up, whose files may still be there, is not given away at once.
  */
 export async function nextUid(
@@ -40,7 +40,19 @@ export async function nextUid(
   const rows = await tx
     .selectFrom('instances')
     .select('uid')
-    .where('delete_time', 'is', null)
+    .distinct()
+    .where((eb) =>
+      eb.or([
+        eb('delete_time', 'is', null),
+        eb.exists(
+          eb
+            .selectFrom('rollouts')
+            .select('rollouts.number')
+            .whereRef('rollouts.instance_id', '=', 'instances.id')
+            .where('rollouts.retire_time', 'is', null),
+        ),
+      ]),
+    )
     .where('uid', '>=', range.from)
     .where('uid', '<=', range.to)
     .orderBy('uid')

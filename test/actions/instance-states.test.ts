@@ -45,6 +45,18 @@ test('a failed create keeps its row and its evidence, removes its replicas, and 
   assert.equal(await running.status(one), 'RUNNING');
 });
 
+test('a create that failed is started again by a start of what was asked for', async (t) => {
+  const running = await RunningStage.open(t);
+  running.driver.isBroken = true;
+  const created = await running.create();
+  await running.ended(created);
+  running.driver.isBroken = false;
+  const one = `${await running.at()}/${created.text('instance_id')}`;
+  assert.equal((await running.act(one, 'start')).status, 'SUCCEEDED');
+  assert.equal(await running.status(one), 'RUNNING');
+  assert.deepEqual(rollouts(running), [1, 2]);
+});
+
 test('a failed change leaves what serves as it was, and its release is no snapshot', async (t) => {
   const running = await RunningStage.open(t);
   const { stage, driver } = running;

@@ -74,9 +74,9 @@ for (const { name, create } of databases()) {
       { access: 'AK1', secret: 'SK1' },
       { access: 'AK2', secret: 'SK2' },
     ];
-    const seed = () =>
+    const seed = (region = 'local') =>
       seedPlatform(store, {
-        region: 'local',
+        region,
         host: { id: hostId('h1'), name: 'here' },
         adminPasswordHash: async () => 'y',
         adminKey: () => pairs.shift() ?? { access: 'AK3', secret: 'SK3' },
@@ -93,6 +93,7 @@ for (const { name, create } of databases()) {
     await store.write((tx) => deleteAccessKey(tx, 'AK1'));
     await seed();
     assert.deepEqual(await listAccessKeys(store.read, ann), []);
+    await assert.rejects(seed('elsewhere'), /OPENSTAGE_REGION is "elsewhere".*"local", which is fixed/);
   });
 
   test(`${name}: access keys are listed by age, change, and go with their user`, async (t) => {

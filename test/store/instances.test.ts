@@ -23,6 +23,7 @@ import type { Store } from '../../src/store/open.ts';
 import type { Paging } from '../../src/store/paging.ts';
 import { unique } from '../../src/store/tables.ts';
 import { databases } from './databases.ts';
+import { insertRollout, markRolloutRetired } from '../../src/store/rollouts.ts';
 import { aProject, storeInstance } from './records.ts';
 import { cases, seedOf } from './seeds.ts';
 
@@ -249,6 +250,21 @@ for (const { name, create } of databases()) {
     assert(middle);
     await store.write((tx) => markInstanceDeleted(tx, middle.id, 5_000));
     assert.equal((await take()).uid, 11);
+  });
+
+  test(`${name}: a user is not given away as long as something of its deleted instance may run`, async (t) => {
+    const store = await (await create(t)).open();
+    const range = { from: 10, to: 10 };
+    const take = () => store.write(async (tx) => storeInstance(tx, { uid: await nextUid(tx, range) }));
+    const first = await take();
+    const { id: instance, project, requestedRelease: release } = first;
+    const rollout = await store.write((tx) =>
+      insertRollout(tx, { instance, project, release, createTime: 1 }),
+    );
+    await store.write((tx) => markInstanceDeleted(tx, instance, 5_000));
+    await assert.rejects(take(), /users from 10 to 10 are in use/);
+    await store.write((tx) => markRolloutRetired(tx, instance, rollout, 6_000));
+    assert.equal((await take()).uid, 10);
   });
 
   test(`${name}: users that are taken at once differ, whatever was taken before`, async (t) => {
