@@ -8,7 +8,7 @@ import { OwnPlatform } from '../../src/cli/tour/own-platform.ts';
 import { textOf } from '../../src/cli/tour/steps.ts';
 import { packageFor } from '../builders/packages.ts';
 import { Driver, type Place } from './driver.ts';
-import type { Ground } from './round.ts';
+import type { Ground } from './seven-steps.ts';
 
 const run = promisify(execFile);
 
