@@ -27,6 +27,10 @@ const limits: Limits = {
   keepReleases: 20,
 };
 
+interface Artifacts {
+  readonly web: { readonly storage: string; readonly type: string; readonly url: string };
+}
+
 /** How a job ended. */
 export interface Outcome {
   readonly status: string;
@@ -153,10 +157,10 @@ export class RunningStage {
     return `/applications/${application}/components/${component.text('id')}/instances`;
   }
 
-  /** A package of its own for each version; answers what an instance names. */
-  async upload(version: string): Promise<object> {
+  /** A package of its own for each version, unless its content is told; answers what an instance names. */
+  async upload(version: string, content = version): Promise<Artifacts> {
     const payload = zip([
-      { path: 'start.sh', content: Buffer.from(`#!/bin/sh\n# ${version}\n`), mode: 0o755 },
+      { path: 'start.sh', content: Buffer.from(`#!/bin/sh\n# ${content}\n`), mode: 0o755 },
     ]);
     const url = this.packageUrl(version);
     const answer = await this.stage.send({

@@ -11,6 +11,8 @@ export class ScriptedDriver implements Driver {
   isReachable = true;
   /** What is started from now on exits at once. */
   isBroken = false;
+  /** Rollouts up to this one are well all the same. */
+  sparedRollout = 0;
   /** By the name of the replica. */
   readonly replicas = new Map<string, Observed>();
   /** Every rollout that replicas were asked for of, in order. */
@@ -58,14 +60,15 @@ export class ScriptedDriver implements Driver {
   #replica(rollout: Rollout, id: ReplicaId): Observed {
     const host = rollout.hosts[id.ordinal % rollout.hosts.length];
     if (host === undefined) throw new Error('The rollout names no host.');
+    const isBroken = this.isBroken && id.rollout > this.sparedRollout;
     return {
       ...id,
       host,
       address: { host: '127.0.0.1', port: 20_000 + id.rollout * 100 + id.ordinal },
-      state: this.isBroken ? 'backoff' : 'running',
-      restarts: this.isBroken ? 3 : 0,
-      ...(this.isBroken && { lastExit: { code: 7, at: 1 } }),
-      readiness: this.isBroken ? { ready: false, saw: 'nothing' } : { ready: true, saw: 'its port' },
+      state: isBroken ? 'backoff' : 'running',
+      restarts: isBroken ? 3 : 0,
+      ...(isBroken && { lastExit: { code: 7, at: 1 } }),
+      readiness: isBroken ? { ready: false, saw: 'nothing' } : { ready: true, saw: 'its port' },
       enforced: [],
       runtimeVersion: 'Custom',
     };

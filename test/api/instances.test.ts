@@ -138,6 +138,34 @@ test('the same request repeated while its job is open gets the same ids, another
   assert.deepEqual((await stage.delete(one)).body, deleted.body);
 });
 
+test('an action repeated while its job is open is the same job; of somebody else, or with other words, it is another', async (t) => {
+  const stage = await openStage(t);
+  const at = await instancesOf(stage);
+  const created = await stage.post(at, body);
+  await served(stage, created);
+  const action = `${at}/${created.text('instance_id')}/action`;
+  const scale = { action: 'scale', parameters: { replica: 2 } };
+  const accepted = await stage.post(action, scale);
+  const again = { parameters: { replica: 2 }, action: 'scale' };
+  assert.deepEqual((await stage.post(action, again)).body, accepted.body);
+  const other = await stage.post(action, { action: 'scale', parameters: { replica: 3 } });
+  const stranger = await stage.send({
+    method: 'POST',
+    url: stage.at(action),
+    headers: { 'x-auth-token': await stage.tokenOf('te_admin') },
+    payload: scale,
+  });
+  for (const refused of [other, stranger]) {
+    assert.equal(refused.problem, '409 SVCSTG.00100409');
+    assert.match(
+      refused.text('error_msg'),
+      new RegExp(`job ${accepted.text('job_id')} \\(scale-instance\\)`),
+    );
+  }
+  await stage.store.write((tx) => endJob(tx, jobId(accepted.text('job_id')), 'succeeded'));
+  assert.notEqual((await stage.post(action, scale)).text('job_id'), accepted.text('job_id'));
+});
+
 test('a name in use is refused once the job has ended', async (t) => {
   const stage = await openStage(t);
   const at = await instancesOf(stage);
