@@ -30,7 +30,7 @@ test('an address is resolved anew by a change, and by nothing else; a rollback r
   const gone = await stage.put(one, { version: '3' });
   assert.equal(
     gone.problem,
-    '400 SVCSTG.00100400',
+    '400 SVCSTG.00100425',
     'an own package that is not there is refused at the request',
   );
 });
