@@ -12,6 +12,11 @@ import { callerOf } from './session.ts';
 import { readPaging } from './v2/paging.ts';
 import { errors, NoContent, PagingQuery, params } from './v2/schemas/shared.ts';
 
+const Bytes = {
+  description: 'the bytes, as they were sent',
+  content: { 'application/octet-stream': { schema: Type.Unsafe<Readable>({ type: 'string' }) } },
+};
+
 const tags = ['Packages'];
 const path = '/packages/:name/:version/:file';
 const PART_RULE = '1-128 letters, digits, ., _, + or -, the first a letter, digit or _';
@@ -89,7 +94,13 @@ export const packageRoutes =
         path,
         {
           config: { permission: 'servicestage:package:get' },
-          schema: { operationId: 'GetPackage', summary: 'The bytes of a file', tags, params: ofPackage },
+          schema: {
+            operationId: 'GetPackage',
+            summary: 'The bytes of a file',
+            tags,
+            params: ofPackage,
+            response: { 200: Bytes, ...errors },
+          },
           exposeHeadRoute: false,
         },
         async (request, reply) => {
