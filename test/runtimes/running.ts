@@ -126,11 +126,12 @@ export async function started(
     stdio: ['ignore', log.fd, log.fd],
     ...asApplication,
   });
-  await log.close();
+  // Before anything is waited for: one that fails at once would end unseen.
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
     child.once('error', reject);
   });
+  await log.close();
   test.after(() => endGroup(child, 'SIGKILL'));
   return {
     process: child,
