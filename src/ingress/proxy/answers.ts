@@ -18,9 +18,12 @@ export const refused = (refusal: Refusal): Answer => ({
   message: `This request is not forwarded. ${refusal.why} Send it as RFC 9112 describes.`,
 });
 
-export const unknownHost = (host: string): Answer => ({
+/** `isKnown`: others have paths of the host, but not this one. */
+export const notFound = (host: string, isKnown: boolean): Answer => ({
   status: 404,
-  message: `No instance has the host ${host}, or what of it was asked for. Check the address, or the instance's external accesses.`,
+  message: isKnown
+    ? `No instance has this path of the host ${host}. Check the address, or the external accesses of the instances that share the host.`
+    : `No instance has the host ${host}. Check the address, or the instance's external accesses.`,
   host,
 });
 

@@ -1,7 +1,7 @@
 import { createServer, ServerResponse } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { answer, noTarget, refused, unknownHost } from './answers.ts';
+import { answer, noTarget, notFound, refused } from './answers.ts';
 import { Exchange } from './forward.ts';
 import { readHead, Refusal } from './request-head.ts';
 import type { Table } from './table.ts';
@@ -33,7 +33,7 @@ export function createProxyServer(table: Table, { headMs }: ServerLimits = LIMIT
       return;
     }
     const destination = table.find(head.host, head.path);
-    if (destination === undefined) answer(request, response, unknownHost(head.host));
+    if (destination === undefined) answer(request, response, notFound(head.host, table.knows(head.host)));
     else if (destination.upstreams.length === 0)
       answer(request, response, noTarget(destination.route, head.host));
     else new Exchange(request, response, head, destination).send();

@@ -58,6 +58,11 @@ export class Table {
     return found === undefined ? this.#destinations.get(host) : found.destination;
   }
 
+  /** Whether any instance has the host, or a path of it. */
+  knows(host: string): boolean {
+    return this.#destinations.has(host) || this.#prefixed.has(host);
+  }
+
   /** Connections to replicas that stay are kept; the first route that names a host has it. */
   apply(table: RouteTable): void {
     const before = this.#upstreams;

@@ -2,7 +2,7 @@ import { request as httpRequest, ServerResponse } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { allRefused, answer, broken, noTarget, refused, unknownHost } from './answers.ts';
+import { allRefused, answer, broken, noTarget, notFound, refused } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { readHead, Refusal } from './request-head.ts';
 import type { RequestHead } from './request-head.ts';
@@ -25,7 +25,7 @@ export function upgrade(table: Table, request: IncomingMessage, client: Duplex, 
     return;
   }
   const destination = table.find(head.host, head.path);
-  if (destination === undefined) say(request, client, unknownHost(head.host));
+  if (destination === undefined) say(request, client, notFound(head.host, table.knows(head.host)));
   else if (request.method !== 'GET' || head.hasBody) {
     say(request, client, refused(new Refusal('A WebSocket is opened by GET without a body.')));
   } else if (destination.upstreams.length === 0) say(request, client, noTarget(destination.route, head.host));

@@ -78,5 +78,7 @@ test('the longest path that leads to a request wins, on the border of a segment,
   ] as const)
     assert.equal((await ask(proxy.port, { path })).text, answer);
   proxy.table.apply({ version: 2, routes: [part(api.port, '/api', 'api')] });
-  assert.equal((await ask(proxy.port, { path: '/' })).status, 404);
+  const elsewhere = await ask(proxy.port, { path: '/' });
+  assert.equal(elsewhere.status, 404);
+  assert.match(elsewhere.text, /No instance has this path of the host/);
 });
