@@ -1,10 +1,12 @@
 import { Problem } from '../domain/errors.ts';
 import { releaseId } from '../domain/ids.ts';
 import { refusal } from '../domain/instance.ts';
+import type { Job, Plan } from '../domain/job.ts';
 import type { ReleaseContent } from '../domain/release.ts';
 import type { ChangeRequest } from '../domain/request.ts';
 import type { Kind } from '../jobs/kind.ts';
 import { findEnvironment } from '../store/environments.ts';
+import { noteDelivery } from '../store/git-hooks.ts';
 import { updateInstance, type Instance } from '../store/instances.ts';
 import type { Tx } from '../store/open.ts';
 import { findRelease, insertRelease } from '../store/releases.ts';
@@ -43,8 +45,19 @@ export const changeInstanceKind: Kind<Parts> = {
     switchTraffic,
     retireReplicas,
   ],
-  ...settled,
+  succeeded: settled.succeeded,
+  async failed(tx, job, problem, isUndone) {
+    await settled.failed(tx, job, problem, isUndone);
+    await tellHook(tx, job, problem);
+  },
 };
+
+/** Nobody waits for the job of a push: whoever wonders asks the hook. */
+async function tellHook(tx: Tx, { id, instance, project, plan: { push } }: Job, problem: Problem) {
+  if (!push) return;
+  const text = `Instance ${instance} could not follow the push to ${push.branch}: job ${id} failed: ${problem.message}`;
+  await noteDelivery(tx, { project, id: push.hook }, { text });
+}
 
 /** A description is stored without touching replicas. */
 export const describeInstanceKind: Kind<Parts> = { name: 'describe-instance', tasks: [], ...settled };
@@ -54,11 +67,11 @@ export async function changeInstance(
   caller: Caller,
   scope: InstanceScope,
   request: ChangeRequest,
-  /** Done in the same transaction, or not at all. */
-  alongside?: (tx: Tx) => Promise<void>,
+  /** Done in the same transaction, or not at all; answers what the job is to know besides. */
+  alongside?: (tx: Tx) => Promise<Pick<Plan, 'push'>>,
 ): Promise<Accepted> {
   return acceptJob(services, caller, scope, async (tx, instance) => {
-    await alongside?.(tx);
+    const besides = await alongside?.(tx);
     const refused = refusal('change', instance.wanted, instance.replicas);
     if (refused) throw new Problem('invalid', refused);
     assertUnchanged(instance, request);
@@ -91,7 +104,7 @@ export async function changeInstance(
     return {
       kind: changeInstanceKind,
       activity: 'changing',
-      plan: { ...next, replicas, ...hosts, ...description },
+      plan: { ...next, replicas, ...hosts, ...description, ...besides },
     };
   });
 }

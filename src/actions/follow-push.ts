@@ -37,6 +37,7 @@ export async function followPush(services: Services, push: GitPush): Promise<Job
       { label: release.content.label },
       async (tx) => {
         if (!(await takeGitPush(tx, push))) throw new Taken();
+        return { push: { hook: push.hook, branch: push.branch } };
       },
     );
     return opened.job;

@@ -63,6 +63,8 @@ export interface Plan {
   readonly hosts?: readonly HostId[];
   /** The description to store when the job succeeds; absent: it stays. */
   readonly description?: string;
+  /** The push that it follows. */
+  readonly push?: { readonly hook: string; readonly branch: string };
   /** Give up on an unreachable target, for a forced deletion. */
   readonly force?: boolean;
 }

@@ -103,14 +103,15 @@ export async function nameGitHook(
     .execute();
 }
 
+/** Without a time it is the same delivery, of which more is known. */
 export async function noteDelivery(
   tx: Tx,
   hook: Pick<GitHook, 'project' | 'id'>,
-  delivery: { readonly time: number; readonly text: string },
+  { time, text }: { readonly time?: number; readonly text: string },
 ): Promise<void> {
   await tx
     .updateTable('git_hooks')
-    .set({ delivery_time: delivery.time, delivery: delivery.text })
+    .set({ delivery: text, ...(time !== undefined && { delivery_time: time }) })
     .where('project_id', '=', hook.project)
     .where('id', '=', hook.id)
     .execute();
