@@ -1,19 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { accessKeyFile } from '../data-directory.ts';
+import { accessKeyFile, passwordFile } from '../data-directory.ts';
 import { parseKeyPair, type KeyPair } from '../domain/access-key.ts';
 import type { Settings } from '../settings.ts';
-import { Client, findPlatform, memberOf, type RunningPlatform } from './running-platform.ts';
+import { Client, findPlatform, memberOf, SignInRefused, type RunningPlatform } from './running-platform.ts';
 
 const ENVIRONMENT = 'local';
 const APPLICATION = 'default';
 const DOMAIN = 'openstage';
 const ADMIN = 'admin';
+const UNAUTHORIZED = 401;
 
 /** What the example's requests name and what clients read by themselves, under the names that they use. */
 export async function env({ dataDir }: Settings, form: 'json' | 'shell' | 'terraform'): Promise<void> {
   const platform = findPlatform(dataDir);
-  const client = await Client.signIn(platform);
-  const key = keyOf(dataDir);
+  const client = await signedIn(platform, dataDir);
+  const key = await usableKey(client, accessKeyFile(dataDir));
   const domain = await idOf(client, '/v3/auth/domains', 'domains', DOMAIN);
   if (form === 'terraform') {
     console.log(providerBlock(platform, { project: client.project, domain, key }));
@@ -94,10 +95,32 @@ function providerBlock({ httpsHost, region }: RunningPlatform, { project, domain
   ].join('\n');
 }
 
-/** Empty where this data directory has none: another node of the platform was given it. */
-function keyOf(dataDir: string): KeyPair {
-  const file = accessKeyFile(dataDir);
-  return existsSync(file) ? parseKeyPair(readFileSync(file, 'utf8')) : { access: '', secret: '' };
+/** The file holds the first password: the API changes it without knowing of the file. */
+async function signedIn(platform: RunningPlatform, dataDir: string): Promise<Client> {
+  try {
+    return await Client.signIn(platform);
+  } catch (error) {
+    if (!(error instanceof SignInRefused) || error.status !== UNAUTHORIZED) throw error;
+    throw new Error(
+      `The platform at ${platform.httpUrl} does not take the password in ${passwordFile(dataDir)}: it was changed by the API. Write the present one into that file and repeat this command; docs/users.md says how to set another where nobody knows it.`,
+      { cause: error },
+    );
+  }
+}
+
+const NO_KEY: KeyPair = { access: '', secret: '' };
+
+/** Empty where there is none to use, so that no client signs in vain; what is to be done is told beside the output. */
+async function usableKey(client: Client, file: string): Promise<KeyPair> {
+  // Another node of the platform was given it.
+  if (!existsSync(file)) return NO_KEY;
+  const pair = parseKeyPair(readFileSync(file, 'utf8'));
+  const { body } = await client.request('GET', `/v3.0/OS-CREDENTIAL/credentials/${pair.access}`);
+  if (memberOf(memberOf(body, 'credential'), 'status') === 'active') return pair;
+  console.error(
+    `openstage: the access key ${pair.access} in ${file} was removed or is inactive, so no key is printed; make one with POST /v3.0/OS-CREDENTIAL/credentials and write it into that file as "access secret" in one line, see docs/users.md.`,
+  );
+  return NO_KEY;
 }
 
 /** Empty where somebody deleted or renamed it: the other lines are still of use. */

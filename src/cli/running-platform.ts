@@ -16,12 +16,25 @@ export function findPlatform(dataDir: string): RunningPlatform {
   const written: unknown = JSON.parse(readFileSync(file, 'utf8'));
   if (!isAddresses(written))
     throw new Error(`${file} is not as this version writes it; restart the platform.`);
-  return { ...written, password: readFileSync(passwordFile(dataDir), 'utf8').trim() };
+  return { ...written, password: writtenPassword(passwordFile(dataDir)) };
+}
+
+function writtenPassword(file: string): string {
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  throw new Error(`${file} is not there; write the present password of admin into it.`);
 }
 
 function isAddresses(value: unknown): value is Addresses {
   const keys = ['pid', 'httpUrl', 'httpsHost', 'ingressUrl', 'region'];
   return typeof value === 'object' && value !== null && keys.every((key) => key in value);
+}
+
+export class SignInRefused extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
 }
 
 /** The public API, as any client would use it. */
@@ -49,7 +62,10 @@ export class Client {
     const token = response.headers.get('X-Subject-Token');
     const answer: unknown = await response.json();
     if (!response.ok || token === null)
-      throw new Error(`The platform at ${httpUrl} did not sign admin in: ${JSON.stringify(answer)}`);
+      throw new SignInRefused(
+        response.status,
+        `The platform at ${httpUrl} did not sign admin in: ${JSON.stringify(answer)}`,
+      );
     return new Client(httpUrl, token, projectIn(answer));
   }
 

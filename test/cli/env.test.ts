@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -86,4 +86,58 @@ test('env prints what clients read by themselves, its keys sign, and the provide
   for (const value of [AK, SK, project_id, HW_DOMAIN_ID, `${https}/v3`, `${https}/`, 'local'])
     assert.ok(block.includes(`= ${JSON.stringify(value)}\n`), value);
   assert.equal(statSync(join(own.dataDir, 'admin-access-key')).mode & 0o777, 0o600);
+});
+
+test('env says what to do once the first password was changed and the first key removed, and follows what is written into their files', async (t) => {
+  const own = await OwnPlatform.start();
+  t.after(() => own.stop());
+  const env = () =>
+    spawnSync(process.execPath, ['bin/openstage.mjs', 'env', '--json', '--data-dir', own.dataDir], {
+      encoding: 'utf8',
+    });
+  const first: Record<string, string> = JSON.parse(env().stdout);
+  const { OPENSTAGE_URL = '', Token = '', AK = '', OS_PASSWORD = '' } = first;
+  const ask = async (method: string, path: string, body?: object, token = Token) => {
+    const answer = await fetch(`${OPENSTAGE_URL}${path}`, {
+      method,
+      headers: { 'X-Auth-Token': token, ...(body && { 'Content-Type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    assert.ok(answer.ok, text);
+    return text === '' ? {} : JSON.parse(text);
+  };
+  const credentials = '/v3.0/OS-CREDENTIAL/credentials';
+  const made = (await ask('POST', credentials, { credential: {} })).credential;
+  const { users } = await ask('GET', '/v3/users?name=admin');
+  const user = { password: 'another-9-password', original_password: OS_PASSWORD };
+  await ask('POST', `/v3/users/${users[0].id}/password`, { user });
+
+  const refused = env();
+  assert.equal(refused.status, 1);
+  assert.equal(refused.stdout, '');
+  const passwordFile = join(own.dataDir, 'admin-password');
+  assert.match(refused.stderr, /^openstage: The platform at \S+ does not take the password in (\S+): /);
+  assert.ok(refused.stderr.includes(`${passwordFile}: it was changed by the API. Write the present one`));
+  assert.equal(refused.stderr.trim().split('\n').length, 1, refused.stderr);
+
+  writeFileSync(passwordFile, user.password);
+  const again: Record<string, string> = JSON.parse(env().stdout);
+  assert.equal(again['OS_PASSWORD'], user.password);
+  await ask('DELETE', `${credentials}/${AK}`, undefined, again['Token']);
+  const without = env();
+  assert.equal(without.status, 0, without.stderr);
+  assert.match(
+    without.stderr,
+    new RegExp(`^openstage: the access key ${AK} in .* was removed or is inactive`),
+  );
+  const { AK: none, HW_SECRET_KEY } = JSON.parse(without.stdout);
+  assert.deepEqual([none, HW_SECRET_KEY], ['', '']);
+
+  const keyFile = join(own.dataDir, 'admin-access-key');
+  assert.ok(readFileSync(keyFile, 'utf8').startsWith(`${AK} `));
+  writeFileSync(keyFile, `${made.access} ${made.secret}\n`);
+  const mended = env();
+  assert.equal(mended.stderr, '');
+  assert.equal(JSON.parse(mended.stdout).AK, made.access);
 });

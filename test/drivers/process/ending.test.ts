@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask, logOf, never, TestHost, until, untilReady, WEB } from './test-host.ts';
 
@@ -96,6 +98,9 @@ test('an application that exits at once waits longer each time, tells why, and c
   assert.equal(seen.pid, undefined);
   assert.equal(seen.readiness.ready, false);
   assert.ok((await logOf(driver, seen)).includes('cannot find my file'));
+  const journal = readFileSync(join(host.dataDir, 'logs', 'supervisor.log'), 'utf8').trim().split('\n');
+  const told = journal.find((line) => line.includes('"replica exited"'));
+  assert.match(told ?? '', /^\{"at":"\d{4}-\d\d-\d\dT[\d:.]+Z","event":"replica exited",.*"code":7/);
   await driver.retire(rollout.instance, rollout.number, 0, 5000);
   assert.deepEqual(host.replicaDirs(), []);
 });

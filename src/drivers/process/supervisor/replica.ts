@@ -300,7 +300,7 @@ export class Replica {
     const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
     this.#readiness = { ready: false, saw: 'its process has ended' };
     this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });
-    this.#around.journal.tell('replica exited', { replica: this.name, ...exit });
+    this.#around.journal.tell('replica exited', { replica: this.name, exit });
   }
 
   /** No process of it lives: removed, at rest, or waiting for its next start. */
