@@ -98,7 +98,9 @@ test('an application that exits at once waits longer each time, tells why, and c
   assert.equal(seen.pid, undefined);
   assert.equal(seen.readiness.ready, false);
   assert.ok((await logOf(driver, seen)).includes('cannot find my file'));
-  const journal = readFileSync(join(host.dataDir, 'logs', 'supervisor.log'), 'utf8').trim().split('\n');
+  const journal = readFileSync(join(host.dataDir, 'logs', 'supervisor.log'), 'utf8')
+    .trim()
+    .split('\n');
   const told = journal.find((line) => line.includes('"replica exited"'));
   assert.match(told ?? '', /^\{"at":"\d{4}-\d\d-\d\dT[\d:.]+Z","event":"replica exited",.*"code":7/);
   await driver.retire(rollout.instance, rollout.number, 0, 5000);
