@@ -56,7 +56,7 @@ withSettings(
 withSettings(
   program
     .command('down')
-    .description('Stop the platform and all that it left running: applications, ingress, supervisor'),
+    .description('Stop what a stopped platform left running: applications, ingress, supervisor'),
   where,
 ).action((_, command: Command) => down(settingsOf(command)));
 const runtime = program.command('runtime').description('What applications run on');

@@ -13,7 +13,7 @@ export async function serve(settings: Settings): Promise<void> {
   );
   await platform.stop();
   if (!settings.ephemeral)
-    console.log('Start it again to carry on, or stop everything with: npx openstage down');
+    console.log('Start it again to carry on, or stop these too with: npx openstage down');
 }
 
 function banner({ httpUrl, httpsHost, ingressUrl, data }: Platform, settings: Settings): string {
