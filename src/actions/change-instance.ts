@@ -79,7 +79,7 @@ export async function changeInstance(
     const current = await currentContent(tx, instance);
     const surroundings = await surroundingsOf(tx, component, instance.environment);
     const base = instance.hasOwnArtifacts ? current : withoutArtifacts(current);
-    const content = planRelease(services, request, surroundings, base);
+    const content = planRelease(services, request, { ...surroundings, name: instance.name }, base);
     const description = request.description === undefined ? {} : { description: request.description };
     if (isDescriptionAlone(services, instance, request, content, current)) {
       return { kind: describeInstanceKind, activity: 'changing', plan: description };

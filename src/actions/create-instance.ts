@@ -84,7 +84,8 @@ function write(
       );
     }
     const placement = await planPlacement(tx, environment, request.referResources);
-    const content = planRelease(services, request, await surroundingsOf(tx, component, request.environment));
+    const surroundings = await surroundingsOf(tx, component, request.environment);
+    const content = planRelease(services, request, { ...surroundings, name: request.name });
     await assertSourceExists(tx, caller.project, content.source);
     const id = instanceId(services.newId());
     const release = releaseId(services.newId());

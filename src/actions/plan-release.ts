@@ -20,7 +20,8 @@ import type {
   ProbeRequest,
 } from '../domain/request.ts';
 import type { Services } from './caller.ts';
-import { planVolumes } from './plan-volumes.ts';
+import { planLogs } from './plan-logs.ts';
+import { assertApart, planVolumes } from './plan-volumes.ts';
 import { sealVariables } from './seal-variables.ts';
 
 type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now' | 'grants'>;
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly inheritedEnv: readonly SealedVariable[];
   /** Name of the project, by which the operator grants. */
   readonly project: string;
+  /** Of the instance, which may name a directory for its logs. */
+  readonly name: string;
 }
 
 /** The content of a first release, or of the next one where there is a release to change. */
@@ -56,6 +59,10 @@ export function planRelease(
   const volumes = configuration?.volumes
     ? planVolumes(sealing.grants, surroundings.project, configuration.volumes)
     : current?.volumes;
+  const logs = configuration?.logs
+    ? planLogs(sealing.grants, surroundings, configuration.logs)
+    : current?.logs;
+  assertApart([...(volumes ?? []), ...(logs ?? [])]);
   const contractPort = onePort(externalAccesses, configuration, current);
   return {
     label: request.label,
@@ -73,6 +80,7 @@ export function planRelease(
     ...(liveness && { liveness }),
     ...(lifecycle && Object.keys(lifecycle).length > 0 && { lifecycle }),
     ...(volumes && volumes.length > 0 && { volumes }),
+    ...(logs && logs.length > 0 && { logs }),
     ...(contractPort !== undefined && { contractPort }),
     externalAccesses,
     referResources: request.referResources ?? current?.referResources ?? [],

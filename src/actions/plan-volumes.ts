@@ -29,28 +29,23 @@ export function planVolumes(
   project: string,
   requests: readonly VolumeRequest[],
 ): readonly Volume[] {
-  const paths: string[] = [];
   return requests.map((request, index) => {
     const place = `configuration.storage[${index}]`;
-    const mounts = request.mounts.map((mount, at) => {
-      const planned = planMount(grants, mount, `${place}.mounts[${at}]`);
-      assertApart(paths, planned.path);
-      paths.push(planned.path);
-      return planned;
-    });
+    const mounts = request.mounts.map((mount, at) => planMount(grants, mount, `${place}.mounts[${at}]`));
     if (mounts.length === 0)
       throw refused(`${place}.mounts`, 'is missing', 'expected at least one {path, readOnly, subPath}');
-    if (request.kind === 'host') return { ...hostDirectory(grants, project, request.path, place), mounts };
+    if (request.kind === 'host')
+      return { ...hostDirectory(grants, project, request.path, `${place}.parameters.path`), mounts };
     if (request.inMemory) assertInMemory(mounts, place);
     return { kind: 'empty', inMemory: request.inMemory, mounts };
   });
 }
 
-const refused = (field: string, what: string, todo: string): Problem =>
+export const refused = (field: string, what: string, todo: string): Problem =>
   new Problem('invalid', `Field "${field}" ${what}; ${todo}.`);
 
-function hostDirectory(grants: Grants, project: string, sent: string, place: string) {
-  const field = `${place}.parameters.path`;
+/** What the operator allows of the host, or a Problem about the field. */
+export function hostDirectory(grants: Grants, project: string, sent: string, field: string) {
   if (!isAbsolute(sent) || hasDots(sent))
     throw refused(field, `is "${sent}"`, 'expected an absolute directory without "." and ".."');
   const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
@@ -66,10 +61,8 @@ function hostDirectory(grants: Grants, project: string, sent: string, place: str
 }
 
 function planMount(grants: Grants, { path: sent, readOnly, subPath }: Mount, place: string): Mount {
-  if (hasDots(sent)) throw refused(`${place}.path`, `is "${sent}"`, 'expected a path without "." and ".."');
-  const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
-  if (isAbsolute(path)) assertMountable(grants, path, place);
-  else if (readOnly) {
+  const path = planMountPath(grants, sent, `${place}.path`);
+  if (!isAbsolute(path) && readOnly) {
     throw refused(
       `${place}.readOnly`,
       'is true for a path below HOME, which is a link and cannot be read-only',
@@ -81,10 +74,18 @@ function planMount(grants: Grants, { path: sent, readOnly, subPath }: Mount, pla
   return { path, readOnly, ...(subPath !== undefined && { subPath: posix.normalize(subPath) }) };
 }
 
-function assertMountable({ mayMount, dataDir }: Grants, path: string, place: string): void {
+/** Where the application is to see something, or a Problem about the field. */
+export function planMountPath(grants: Grants, sent: string, field: string): string {
+  if (hasDots(sent)) throw refused(field, `is "${sent}"`, 'expected a path without "." and ".."');
+  const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
+  if (isAbsolute(path)) assertMountable(grants, path, field);
+  return path;
+}
+
+function assertMountable({ mayMount, dataDir }: Grants, path: string, field: string): void {
   if (!mayMount) {
     throw refused(
-      `${place}.path`,
+      field,
       `is "${path}": a process sees an absolute path of its own only where the platform runs as root on Linux, which it does not`,
       'send a relative path, which is found below the HOME of the application, or run the platform as root',
     );
@@ -92,20 +93,26 @@ function assertMountable({ mayMount, dataDir }: Grants, path: string, place: str
   const covered = [...SYSTEM_DIRS, dataDir].find((dir) => isWithin(path, dir) || isWithin(dir, path));
   if (covered === undefined) return;
   throw refused(
-    `${place}.path`,
+    field,
     `is "${path}", which the system or the platform needs (${covered})`,
     'mount somewhere else, such as below /srv, /data or /opt',
   );
 }
 
-function assertApart(paths: readonly string[], path: string): void {
-  const other = paths.find((each) => isWithin(path, each) || isWithin(each, path));
-  if (other === undefined) return;
-  throw refused(
-    'configuration.storage',
-    `mounts "${path}" and "${other}", one in the other`,
-    'mount them apart',
-  );
+/** Of storage and logs together, also of those that an earlier request set. */
+export function assertApart(volumes: readonly Volume[]): void {
+  const paths = volumes.flatMap(({ mounts }) => mounts.map(({ path }) => path));
+  for (const [index, path] of paths.entries()) {
+    const other = paths.slice(0, index).find((each) => isWithin(path, each) || isWithin(each, path));
+    if (other === undefined) continue;
+    throw refused(
+      volumes.some(({ logs }) => logs)
+        ? 'configuration.storage" with "configuration.logs'
+        : 'configuration.storage',
+      `mounts "${path}" and "${other}", one in the other`,
+      'mount them apart',
+    );
+  }
 }
 
 function assertInMemory(mounts: readonly Mount[], place: string): void {

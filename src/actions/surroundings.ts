@@ -11,7 +11,7 @@ export async function surroundingsOf(
   tx: Tx,
   component: Component,
   environment: EnvironmentId,
-): Promise<Surroundings> {
+): Promise<Omit<Surroundings, 'name'>> {
   const [configuration] = await listApplicationConfigurations(tx, component.application, environment);
   const project = await findProject(tx, component.project);
   return {

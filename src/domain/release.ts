@@ -79,6 +79,8 @@ export interface ReleaseContent {
   readonly liveness?: Probe;
   readonly lifecycle?: Lifecycle;
   readonly volumes?: readonly Volume[];
+  /** Directories of log files, mounted as volumes are. */
+  readonly logs?: readonly Volume[];
   /** The one port that accesses and probes name; each replica listens on a port of its own instead. */
   readonly contractPort?: number;
   readonly externalAccesses: readonly ExternalAccess[];

@@ -2,6 +2,7 @@ import type { Batches } from './batches.ts';
 import type { Entrypoint, Hook } from './lifecycle.ts';
 import type { Artifact, Probe, ReferResource, Strategy } from './release.ts';
 import type { EnvironmentId } from './ids.ts';
+import type { Rotate } from './log-rule.ts';
 import type { Mount } from './volume.ts';
 
 /** What callers ask of an instance, after the wire form has been read. An absent member was not sent. */
@@ -27,12 +28,23 @@ export type VolumeRequest = { readonly mounts: readonly Mount[] } & (
   { readonly kind: 'host'; readonly path: string } | { readonly kind: 'empty'; readonly inMemory: boolean }
 );
 
+/** `hostPath` absent: a directory of the replica. */
+export interface LogRequest {
+  readonly rotate: Rotate;
+  readonly isPerReplica: boolean;
+  /** In a directory of the instance's name. */
+  readonly isPerContainer: boolean;
+  readonly path: string;
+  readonly hostPath?: string;
+}
+
 export interface ConfigurationRequest {
   readonly env?: readonly Variable[];
   readonly strategy?: { readonly upgrade: Strategy; readonly batches?: Batches };
   readonly probes?: { readonly readiness?: ProbeRequest; readonly liveness?: ProbeRequest };
   readonly lifecycle?: LifecycleRequest;
   readonly volumes?: readonly VolumeRequest[];
+  readonly logs?: readonly LogRequest[];
   /** Every member besides `env`, as sent, to be echoed. */
   readonly sent: Readonly<Record<string, unknown>>;
 }

@@ -1,3 +1,5 @@
+import type { LogRule } from './log-rule.ts';
+
 /** Where a volume is seen by the application. */
 export interface Mount {
   /** Absolute, or below the application's HOME. Without "." and "..". */
@@ -7,7 +9,11 @@ export interface Mount {
   readonly subPath?: string;
 }
 
-export type Volume = VolumeSource & { readonly mounts: readonly Mount[] };
+export type Volume = VolumeSource & {
+  readonly mounts: readonly Mount[];
+  /** The application writes log files into it; it has one mount then. */
+  readonly logs?: LogRule;
+};
 
 export type VolumeSource =
   /** `root`: what the operator allows, which the path must not leave by any link. */

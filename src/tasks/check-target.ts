@@ -2,11 +2,12 @@ import { assertGit } from '../builds/git.ts';
 import { fetchAddress } from '../domain/package-address.ts';
 import { Problem } from '../domain/errors.ts';
 import { grantedRoot } from '../domain/grants.ts';
-import { accessHosts, isCode, splitAddress, type ReleaseContent } from '../domain/release.ts';
+import { accessHosts, isCode, splitAddress } from '../domain/release.ts';
+import type { Rollout } from '../domain/rollout.ts';
 import type { Task } from '../jobs/kind.ts';
 import type { Instance } from '../store/instances.ts';
 import { findProject } from '../store/projects.ts';
-import { loadInstance, loadRelease, loadRollout, loadRuntime } from './load-rollout.ts';
+import { loadInstance, loadRelease, loadRollout, loadRuntime, volumesOf } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
 
 /** What only the machine can tell, before anything changes: can the driver be reached, is the runtime there, is there room. */
@@ -24,8 +25,8 @@ export const checkTarget: Task<Parts> = {
       if (why !== undefined)
         throw new Problem('targetUnavailable', `external_accesses names a path, but ${why}.`);
     }
-    await checkGranted(parts, instance, release.content);
-    const { volumes } = release.content;
+    const { volumes } = volumesOf(release.content);
+    await checkGranted(parts, instance, volumes);
     const wanted = { ...(volumes && { volumes }), ...(instance.uid !== undefined && { user: instance.uid }) };
     const [lack] = await driver.checkVolumes(wanted);
     if (lack) throw lack;
@@ -53,7 +54,7 @@ export const checkTarget: Task<Parts> = {
 async function checkGranted(
   { store, grants }: Parts,
   instance: Instance,
-  { volumes = [] }: ReleaseContent,
+  volumes: Rollout['volumes'] = [],
 ): Promise<void> {
   if (volumes.length === 0) return;
   const project = (await findProject(store.read, instance.project))?.name ?? '';
@@ -64,7 +65,7 @@ async function checkGranted(
   throw new Problem(
     'targetUnavailable',
     `The release mounts ${taken.path} of this host, which the operator no longer allows to this project ` +
-      '(OPENSTAGE_HOST_PATHS); have it added there, or change the storage.',
+      '(OPENSTAGE_HOST_PATHS); have it added there, or change storage and logs.',
   );
 }
 

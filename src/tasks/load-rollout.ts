@@ -3,7 +3,7 @@ import type { SealedVariable } from '../domain/envelope.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { HostId, InstanceId } from '../domain/ids.ts';
 import { withEntrypoint } from '../domain/lifecycle.ts';
-import type { Release } from '../domain/release.ts';
+import type { Release, ReleaseContent } from '../domain/release.ts';
 import type { Rollout } from '../domain/rollout.ts';
 import { findRuntime, runtimes } from '../runtimes/all.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
@@ -87,9 +87,14 @@ export async function loadRollout(
     ...(content.liveness && { liveness: content.liveness }),
     ...(content.lifecycle?.postStart && { postStart: content.lifecycle.postStart }),
     ...(content.lifecycle?.preStop && { preStop: content.lifecycle.preStop }),
-    ...(content.volumes && { volumes: content.volumes }),
+    ...volumesOf(content),
     graceMs: parts.limits.stopGraceMs,
   };
+}
+
+/** Storage and directories of logs are mounted alike. */
+export function volumesOf({ volumes = [], logs = [] }: ReleaseContent): Pick<Rollout, 'volumes'> {
+  return volumes.length + logs.length > 0 ? { volumes: [...volumes, ...logs] } : {};
 }
 
 /** The user's own variable wins over the application's, and that one over a resource's. */

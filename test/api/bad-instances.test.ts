@@ -128,9 +128,14 @@ test('instances: every field of a create is held to its form, and what does noth
       { scheduler: { affinity: { az: ['a'] } } },
       /"configuration\.scheduler" chooses zones.*leave it out/,
     ),
+    configured({ logs: [{ rotate: 'Daily' }] }, /configuration\.logs\[0\]\.logPath" is missing/),
     configured(
-      { logs: [{ logPath: '/x' }] },
-      /"configuration\.logs" collects files out of a container.*leave it out/,
+      { logs: [{ logPath: '/x', rotate: 'Yearly' }] },
+      /rotate" is "Yearly"; expected.*Hourly.*Daily.*Weekly/,
+    ),
+    configured(
+      { logs: [{ logPath: '/x', hostPath: '/y', hostExtendPath: 'Node' }] },
+      /hostExtendPath" is "Node"; expected.*PodUID/,
     ),
     configured(
       { container_spec: { type: 'deployment' } },

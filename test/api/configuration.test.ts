@@ -176,6 +176,84 @@ test('where the platform is not root an absolute mount is refused with what can 
   assert.equal(taken.status, 200, taken.raw);
 });
 
+test('directories of logs are kept with how they are rotated, echoed as sent, and stay when storage changes', async (t) => {
+  const hostPaths = [{ dir: '/srv/logs', projects: ['local'] }];
+  const stage = await openStage(t, { grants: { hostPaths } });
+  const at = await aComponent(stage);
+  const logs = [
+    {
+      logPath: '/data/log/',
+      rotate: 'Weekly',
+      hostPath: '/srv/logs/cart',
+      hostExtendPath: 'PodName/ContainerName',
+    },
+    { logPath: '/data/audit', rotate: 'Daily', hostPath: '/srv/logs', hostExtendPath: 'None' },
+    { logPath: 'log', hostPath: '', hostExtendPath: '' },
+  ];
+  const storage = [{ type: 'EmptyDir', parameters: {}, mounts: [mounted('scratch')] }];
+  const created = await stage.post(at, { ...instanceBody, configuration: { logs } });
+  assert.equal(created.status, 200, created.raw);
+  const id = created.text('instance_id');
+  const kept = [
+    {
+      kind: 'host',
+      path: '/srv/logs/cart',
+      root: '/srv/logs',
+      mounts: [{ path: '/data/log', readOnly: false }],
+      logs: { rotate: 'weekly', isPerReplica: true, container: instanceBody.name },
+    },
+    {
+      kind: 'host',
+      path: '/srv/logs',
+      root: '/srv/logs',
+      mounts: [{ path: '/data/audit', readOnly: false }],
+      logs: { rotate: 'daily', isPerReplica: false },
+    },
+    {
+      kind: 'empty',
+      inMemory: false,
+      mounts: [{ path: 'log', readOnly: false }],
+      logs: { rotate: 'hourly', isPerReplica: false },
+    },
+  ];
+  assert.deepEqual((await content(stage, id)).logs, kept);
+  await served(stage, created);
+  const one = `${at}/${id}`;
+  assert.deepEqual((await stage.get(one)).at('configuration', 'logs'), logs);
+  await served(stage, await stage.put(one, { version: '2', configuration: { storage } }), 2);
+  assert.deepEqual((await content(stage, id)).logs, kept);
+  assert.deepEqual((await stage.get(one)).at('configuration', 'logs'), logs);
+  const inside = [{ type: 'EmptyDir', parameters: {}, mounts: [mounted('/data')] }];
+  const refused = await stage.put(one, { version: '3', configuration: { storage: inside } });
+  assert.match(refused.text('error_msg'), /one in the other/);
+  await served(stage, await stage.put(one, { version: '3', configuration: { logs: [] } }), 3);
+  assert.equal((await content(stage, id)).logs, undefined);
+});
+
+test('directories of logs that cannot be had are refused with the reason', async (t) => {
+  const stage = await openStage(t, { grants: { hostPaths: [{ dir: '/srv/logs', projects: ['other'] }] } });
+  const path = await aComponent(stage);
+  const logging = (...logs: object[]) => ({ ...instanceBody, configuration: { logs } });
+  const rows: readonly (readonly [object, RegExp])[] = [
+    [
+      logging({ logPath: '/a', hostPath: '/srv/logs' }),
+      /logs\[0\]\.hostPath" is "\/srv\/logs".*operator allows to this project.*OPENSTAGE_HOST_PATHS/,
+    ],
+    [logging({ logPath: '/a', hostPath: 'logs' }), /hostPath" is "logs"; expected an absolute directory/],
+    [logging({ logPath: '/etc/app' }), /logPath" is "\/etc\/app", which the system or the platform needs/],
+    [logging({ logPath: '/a/../b' }), /logPath" is .*without "\." and "\.\."/],
+    [
+      logging({ logPath: '/a', hostExtendPath: 'PodUID' }),
+      /hostExtendPath" names directories below hostPath, which is missing/,
+    ],
+    [logging({ logPath: '/a' }, { logPath: '/a/b' }), /configuration\.logs.*one in the other/],
+  ];
+  await refuseAll(
+    stage,
+    rows.map(([body, says]) => ({ path, body, problem: INVALID, says })),
+  );
+});
+
 test('variables of resources are shown by name alone, and ignored where they are sent back', async (t) => {
   const stage = await openStage(t);
   const at = await aComponent(stage);

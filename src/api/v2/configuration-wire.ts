@@ -4,6 +4,7 @@ import { MASKED, type ConfigurationRequest, type ProbeRequest } from '../../doma
 import type { ShowValue } from '../shown-values.ts';
 import { isEmpty, withoutEmpty } from './empty.ts';
 import { assertProgram, readLifecycle } from './lifecycle-wire.ts';
+import { readLogs } from './logs-wire.ts';
 import type { ConfigurationInputWire, ProbeInputWire, StrategyInputWire } from './schemas/configuration.ts';
 import type { InstanceWire } from './schemas/instance.ts';
 import { readStorage } from './storage-wire.ts';
@@ -13,9 +14,6 @@ import { readVariables } from './variables-wire.ts';
 const impossible = {
   scheduler:
     'chooses zones, nodes and neighbours for containers; processes run on the hosts that refer_resources picks with parameters.hosts',
-  logs:
-    'collects files out of a container; of a process the platform keeps and rotates what it writes to standard output and error, ' +
-    'and files stay where storage of type HostPath is mounted',
   container_spec:
     'describes several containers in one instance; a process is one, so make an instance of each',
 } as const;
@@ -49,6 +47,7 @@ export function readConfiguration(sent: ConfigurationInputWire): ConfigurationRe
       },
     }),
     ...(storage && { volumes: readStorage(storage) }),
+    ...(logs && { logs: isEmpty(logs) ? [] : readLogs(logs) }),
     ...(lifecycle && { lifecycle: readLifecycle(lifecycle) }),
     sent: Object.fromEntries(Object.entries(echoed).filter(([, member]) => member !== undefined)),
   };

@@ -30,6 +30,9 @@ function hostDirectory(volume: Volume, user: number | undefined): string | undef
   const real = realpathSync(path);
   if (!isWithin(real, realpathSync(root)))
     return `${path} leads to ${real}, which is outside ${root}, all that the operator allows; name a directory in it.`;
+  // Directories of its own are made for it there.
+  const isEntered = volume.logs?.isPerReplica === true && user !== undefined && stats.uid === 0;
+  if (isEntered && (stats.mode & 0o022) === 0) return undefined;
   const isWritten = volume.mounts.some(({ readOnly, subPath }) => !readOnly && subPath === undefined);
   const needed = isWritten ? 7 : 5;
   const shift = stats.uid === user ? 6 : stats.gid === user ? 3 : 0;

@@ -116,6 +116,18 @@ const StorageInput = Type.Object(
   { title: 'Storage', description: 'an object {type, parameters, mounts}' },
 );
 
+const LogInput = Type.Object(
+  {
+    logPath: Type.Optional(text(1024)),
+    rotate: Type.Optional(Type.Enum(['', 'Hourly', 'Daily', 'Weekly'])),
+    hostPath: Type.Optional(text(1024)),
+    hostExtendPath: Type.Optional(
+      Type.Enum(['', 'None', 'PodUID', 'PodName', 'PodUID/ContainerName', 'PodName/ContainerName']),
+    ),
+  },
+  { title: 'LogPolicy', description: 'an object {logPath, rotate, hostPath, hostExtendPath}' },
+);
+
 export const ConfigurationInput = Type.Object(
   {
     env: Type.Optional(
@@ -139,12 +151,17 @@ export const ConfigurationInput = Type.Object(
     ),
     lifecycle: Type.Optional(LifecycleInput),
     scheduler: Type.Optional(anything('an object')),
-    logs: Type.Optional(Type.Array(Type.Unknown(), { description: 'a list' })),
+    logs: Type.Optional(
+      Type.Array(LogInput, {
+        maxItems: MAX_ENTRIES,
+        description: `a list of at most ${MAX_ENTRIES} {logPath, rotate, hostPath, hostExtendPath}`,
+      }),
+    ),
     container_spec: Type.Optional(anything('an object')),
   },
   {
     title: 'InstanceConfigurationInput',
-    description: 'an object {env, strategy, probes, lifecycle, storage}',
+    description: 'an object {env, strategy, probes, lifecycle, storage, logs}',
   },
 );
 
@@ -153,4 +170,5 @@ export type ProbeInputWire = Static<typeof ProbeInput>;
 export type HookInputWire = Static<typeof HookInput>;
 export type LifecycleInputWire = Static<typeof LifecycleInput>;
 export type StrategyInputWire = Static<typeof StrategyInput>;
+export type LogInputWire = Static<typeof LogInput>;
 export type StorageInputWire = Static<typeof StorageInput>;

@@ -13,6 +13,8 @@ export interface Arguments {
   readonly bootId: string | undefined;
   /** A file that names the crash point at which to die, once. */
   readonly crashFile: string | undefined;
+  /** A test's: a file with the time by which logs are rotated, in milliseconds since 1970; absent: the machine's. */
+  readonly clockFile: string | undefined;
   readonly proc: string;
   /** A test's; absent: the newest. */
   readonly protocol: number;
@@ -31,6 +33,7 @@ export function readArguments(words: readonly string[]): Arguments {
       'log-bytes': { type: 'string' },
       'boot-id': { type: 'string' },
       'crash-file': { type: 'string' },
+      'clock-file': { type: 'string' },
       proc: { type: 'string' },
       protocol: { type: 'string' },
     },
@@ -54,6 +57,7 @@ export function readArguments(words: readonly string[]): Arguments {
     logBytes,
     bootId: values['boot-id'],
     crashFile: values['crash-file'],
+    clockFile: values['clock-file'],
     proc: values.proc ?? '/proc/self',
     protocol: Number(values.protocol ?? VERSION),
   };

@@ -10,6 +10,7 @@ import { currentBoot } from './identity.ts';
 import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { keepLogsBounded } from './log-keeper.ts';
+import { LogRotation } from './log-rotation.ts';
 import { Ports } from './ports.ts';
 import { listen } from './server.ts';
 import { makePrivate, socketPath } from './socket-path.ts';
@@ -32,10 +33,14 @@ async function main(args: Arguments): Promise<void> {
   const around = surroundings(args, journal, watchers);
   journal.tell('started', { pid: process.pid, boot: around.boot, cgroups: around.cgroups.description });
   const supervisor = new Supervisor(around, await adoptAll(around));
+  const rotation = new LogRotation(() => supervisor.replicas(), clock(args.clockFile));
   const stopKeeping = keepLogsBounded(
     () => supervisor.logs(),
     args.logBytes,
-    () => journal.bound(),
+    () => {
+      journal.bound();
+      rotation.look();
+    },
   );
   const { low, high } = args;
   // The lock is ours, so a socket that is there is a dead supervisor's.
@@ -106,6 +111,10 @@ function crashPoints(file: string | undefined): (point: CrashPoint) => void {
     rmSync(file);
     process.kill(process.pid, 'SIGKILL');
   };
+}
+
+function clock(file: string | undefined): () => number {
+  return file === undefined ? Date.now : () => Number(readFileSync(file, 'utf8'));
 }
 
 const words = process.argv.slice(2);

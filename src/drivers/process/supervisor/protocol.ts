@@ -8,7 +8,7 @@ import type { Is } from './shape.ts';
  * JSON, a message per line, over a unix socket; a stream (`logs`, `watch`) gets a connection of its own and ends with it.
  * Raised with every change that an older peer would not understand.
  */
-export const VERSION = 2;
+export const VERSION = 3;
 /** A platform is upgraded while the supervisor of the version before still runs, and the other way round. */
 export const isSpoken = (version: number, own = VERSION): boolean => version === own || version === own - 1;
 /** What is spoken with a peer that greets with its own version: the lower one. A later peer decides whether it still can. */

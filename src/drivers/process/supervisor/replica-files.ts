@@ -3,10 +3,19 @@ import { rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InstanceId } from '../../../domain/ids.ts';
 import { instanceId } from '../../../domain/ids.ts';
-import { expect } from './shape.ts';
+import { expect, number, object, text } from './shape.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { isPlacement, isReplicaRecord } from './replica-record.ts';
 import type { Is } from './shape.ts';
+
+/** A directory of this host that is to be seen at a path. */
+export interface Source {
+  readonly dir: string;
+  /** Names the directory itself, whatever is put in its place later. */
+  readonly device: number;
+  readonly inode: number;
+}
+const isSource = object<Source>({ dir: text, device: number, inode: number }, {});
 
 /** Only `own` belongs to the application: who owns a directory can replace every file in it. */
 export class ReplicaFiles {
@@ -17,12 +26,15 @@ export class ReplicaFiles {
   readonly tmp: string;
   /** Of the type EmptyDir, one directory each. */
   readonly volumes: string;
+  /** Names the replica among all of this host, in a word that can name a directory. */
+  readonly name: string;
   readonly #trash: string;
   readonly #parent: string;
 
   constructor(replicasDir: string, instance: InstanceId, rollout: number, ordinal: number) {
     this.#parent = join(replicasDir, instance);
     this.#trash = join(replicasDir, TRASH);
+    this.name = `${instance}-${rollout}-${ordinal}`;
     this.dir = join(this.#parent, `${rollout}-${ordinal}`);
     this.log = join(this.dir, 'log');
     this.own = join(this.dir, 'own');
@@ -50,6 +62,24 @@ export class ReplicaFiles {
 
   save(state: ReplicaRecord): void {
     writeWhole(join(this.dir, 'state.json'), JSON.stringify(state));
+  }
+
+  /** Which directory a volume of logs was when the replica was started with it, by the volume's place. */
+  logDir(index: number): Source | undefined {
+    return readWhole(join(this.dir, `log-dir-${index}.json`), isSource);
+  }
+
+  saveLogDir(index: number, source: Source): void {
+    writeWhole(join(this.dir, `log-dir-${index}.json`), JSON.stringify(source));
+  }
+
+  /** Until when the logs were looked through for what is to be rotated; milliseconds since 1970. */
+  rotatedAt(): number | undefined {
+    return readWhole(join(this.dir, 'rotated.json'), number);
+  }
+
+  saveRotatedAt(at: number): void {
+    writeWhole(join(this.dir, 'rotated.json'), JSON.stringify(at));
   }
 
   /** Out of reach in one step, so that a crash leaves no half of it; then away. */

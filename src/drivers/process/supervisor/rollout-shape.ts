@@ -2,6 +2,7 @@ import type { Envelope, SealedVariable } from '../../../domain/envelope.ts';
 import type { HostId } from '../../../domain/ids.ts';
 import type { Launch, LaunchFile } from '../../../domain/launch.ts';
 import type { Hook } from '../../../domain/lifecycle.ts';
+import type { LogRule } from '../../../domain/log-rule.ts';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import type { Mount, Volume, VolumeSource } from '../../../domain/volume.ts';
@@ -43,12 +44,16 @@ const isHook: Is<Hook> = either(
   object<Extract<Hook, { type: 'http' }>>({ type: oneOf('http'), path: text }, { host: text }),
 );
 const isMount = object<Mount>({ path: text, readOnly: boolean }, { subPath: text });
+const isLogRule = object<LogRule>(
+  { rotate: oneOf('hourly', 'daily', 'weekly'), isPerReplica: boolean },
+  { container: text },
+);
 const isVolume: Is<Volume> = both(
   either(
     object<Extract<VolumeSource, { kind: 'host' }>>({ kind: oneOf('host'), path: text, root: text }, {}),
     object<Extract<VolumeSource, { kind: 'empty' }>>({ kind: oneOf('empty'), inMemory: boolean }, {}),
   ),
-  object<Pick<Volume, 'mounts'>>({ mounts: list(isMount) }, {}),
+  object<Pick<Volume, 'mounts' | 'logs'>>({ mounts: list(isMount) }, { logs: isLogRule }),
 );
 const isLimits = object<Limits>({ cpuMillis: number, memoryBytes: number }, {});
 

@@ -87,6 +87,10 @@ export class Supervisor {
     return this.#replicas.get(replicaName(id));
   }
 
+  replicas(): readonly Replica[] {
+    return [...this.#replicas.values()];
+  }
+
   logs(): string[] {
     return [...this.#replicas.values()].map((replica) => replica.files.log);
   }

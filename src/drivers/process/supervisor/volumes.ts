@@ -13,20 +13,14 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { LogRule } from '../../../domain/log-rule.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
 import type { Mount, Volume } from '../../../domain/volume.ts';
 import { isAbsolute, isWithin } from '../../../domain/volume.ts';
 import { asUser } from './as-user.ts';
 import { reasonOf } from './reason.ts';
-import type { ReplicaFiles } from './replica-files.ts';
-
-/** A directory of this host that is to be seen at a path. */
-export interface Source {
-  readonly dir: string;
-  /** Names the directory itself, whatever is put in its place later. */
-  readonly device: number;
-  readonly inode: number;
-}
+import { makeLogDir } from './log-dirs.ts';
+import type { ReplicaFiles, Source } from './replica-files.ts';
 
 /** Makes a volume's directory and what a mount takes of it, as the application: it gets no further than it may by itself. */
 export function sourceOf(
@@ -34,11 +28,14 @@ export function sourceOf(
   files: ReplicaFiles,
   volume: Volume,
   index: number,
-  { subPath }: Mount,
+  mount: Mount,
 ): Source {
   const top = volume.kind === 'host' ? volume.path : emptyDir(files, index, user);
+  const names = volume.kind === 'host' && volume.logs ? logNames(files, volume.logs) : [];
+  const subPath = names.length > 0 ? join(...names) : mount.subPath;
   const wanted = subPath === undefined ? top : join(top, subPath);
-  if (subPath !== undefined) makeAs(user, wanted);
+  if (subPath !== undefined && !(volume.kind === 'host' && makeLogDir(volume, names, user)))
+    makeAs(user, wanted);
   const root = volume.kind === 'host' && subPath === undefined ? volume.root : top;
   const dir = realpathSync(wanted);
   if (!isWithin(dir, realpathSync(root))) {
@@ -52,11 +49,17 @@ export function sourceOf(
     const { dev: device, ino: inode } = fstatSync(file);
     const opened = process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${file}`) : dir;
     if (!isWithin(opened, realpathSync(root))) throw new Error(`${wanted} was moved to ${opened} meanwhile`);
+    if (volume.logs) files.saveLogDir(index, { dir, device, inode });
     return { dir, device, inode };
   } finally {
     closeSync(file);
   }
 }
+
+const logNames = ({ name }: ReplicaFiles, { isPerReplica, container }: LogRule): readonly string[] => [
+  ...(isPerReplica ? [name] : []),
+  ...(container === undefined ? [] : [container]),
+];
 
 function makeAs(user: number | undefined, dir: string): void {
   try {
