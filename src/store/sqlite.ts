@@ -31,6 +31,12 @@ const faultCodes: ReadonlySet<number> = new Set([
 const UNIQUE = 2067;
 const PRIMARY_KEY = 1555;
 
+interface Prepared {
+  readonly statement: StatementSync;
+  /** Kept beside it: asking SQLite describes every column, which took twice as long as a read by primary key. */
+  readonly hasColumns: boolean;
+}
+
 /** One connection to a database file. Statements run at once, in the order in which they are given. */
 export class SqliteConnection {
   readonly #file: string;
@@ -38,7 +44,7 @@ export class SqliteConnection {
   readonly #tap: Tap | undefined;
   /** Absent while closed, and after a fault that left it in doubt: the next call opens the file again. */
   #opened: DatabaseSync | undefined;
-  #prepared = new Map<string, StatementSync>();
+  #prepared = new Map<string, Prepared>();
 
   constructor(file: string, readOnly: boolean, tap?: Tap) {
     this.#file = file;
@@ -72,25 +78,26 @@ export class SqliteConnection {
   }
 
   statement(sql: string): SqliteStatement {
-    const prepared = this.#guard(() => this.#prepare(sql));
+    const { statement, hasColumns } = this.#guard(() => this.#prepare(sql));
     const run = <T>(work: () => T): T =>
       this.#guard(() => {
         this.#tap?.(sql);
         return work();
       });
     return {
-      reader: prepared.columns().length > 0,
-      all: (parameters) => run(() => prepared.all(...parameters.map(bindable))),
-      run: (parameters) => run(() => prepared.run(...parameters.map(bindable))),
-      iterate: (parameters) => run(() => prepared.iterate(...parameters.map(bindable))),
+      reader: hasColumns,
+      all: (parameters) => run(() => statement.all(...parameters.map(bindable))),
+      run: (parameters) => run(() => statement.run(...parameters.map(bindable))),
+      iterate: (parameters) => run(() => statement.iterate(...parameters.map(bindable))),
     };
   }
 
-  #prepare(sql: string): StatementSync {
+  #prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
     if (known) return known;
     if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear();
-    const prepared = this.#db.prepare(sql);
+    const statement = this.#db.prepare(sql);
+    const prepared = { statement, hasColumns: statement.columns().length > 0 };
     this.#prepared.set(sql, prepared);
     return prepared;
   }
