@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { unseal, type SealedVariable } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
-import { limitsOf } from '../domain/flavor.ts';
+import { assertFlavor } from '../domain/flavor.ts';
 import type { Hook, Lifecycle } from '../domain/lifecycle.ts';
 import { fetchAddress } from '../domain/package-address.ts';
 import {
@@ -45,7 +45,7 @@ export function planRelease(
   current?: ReleaseContent,
 ): ReleaseContent {
   const flavorId = request.flavorId ?? current?.flavorId ?? '';
-  limitsOf(flavorId);
+  assertFlavor(flavorId);
   const { configuration } = request;
   const artifacts = request.artifacts ?? current?.artifacts;
   const probes = configuration?.probes;

@@ -19,7 +19,7 @@ export async function serve(settings: Settings): Promise<void> {
 function banner({ httpUrl, httpsHost, ingressUrl, data }: Platform, settings: Settings): string {
   return [
     `Openstage ${version} is ready.`,
-    `  API           ${httpUrl}  and  https://${httpsHost}  (reference: ${httpUrl}/openapi.json)`,
+    `  API           ${httpUrl}  and  https://${httpsHost}  (reference: ${httpUrl}/docs)`,
     `  Applications  ${ingressUrl}  (each at http://<instance>.<application>.localhost:${ingressUrl.split(':').at(-1)}/)`,
     `  Data          ${data.path}${settings.ephemeral ? '  (ephemeral: all stops together)' : ''}`,
     `  Administrator admin, password in ${data.adminPasswordFile}`,

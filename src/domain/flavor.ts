@@ -73,3 +73,15 @@ export function limitsOf(flavorId: string): Limits {
       'or an own size such as CUSTOM-10G:0.5C-0.25C:1.6Gi-0.8Gi.',
   );
 }
+
+/** What is asked for, before it is stored: an own size may not begin with more than it allows at most. */
+export function assertFlavor(flavorId: string): void {
+  const limits = limitsOf(flavorId);
+  const [, , , , initial = '0', unit = 'C', memory = '0', initialMemory = '0'] = CUSTOM.exec(flavorId) ?? [];
+  if (cpuMillis(initial, unit) <= limits.cpuMillis && Number(initialMemory) <= Number(memory)) return;
+  throw new Problem(
+    'invalid',
+    `flavor_id "${flavorId}" asks for more at first than it allows at most; ` +
+      'expected the larger before the smaller, such as CUSTOM-10G:0.5C-0.25C:1.6Gi-0.8Gi.',
+  );
+}

@@ -56,3 +56,22 @@ function textOf(properties: Artifact['properties'], name: string): string {
   const value = properties?.[name];
   return typeof value === 'string' ? value.trim() : '';
 }
+
+/** An address is kept and shown as it was sent, so that no credential may be in it; `field` names what holds it. */
+export function assertNoCredential(
+  { url, properties }: Pick<Artifact, 'url' | 'properties'>,
+  field: string,
+): void {
+  const endpoint = textOf(properties, 'endpoint');
+  for (const [name, text] of [
+    ['url', url.trim()],
+    ['properties.endpoint', endpoint === '' || endpoint.includes('://') ? endpoint : `https://${endpoint}`],
+  ] as const) {
+    const { username = '', password = '' } = URL.canParse(text) ? new URL(text) : {};
+    if (username === '' && password === '') continue;
+    throw new Problem(
+      'invalid',
+      `Field "${field}.${name}" holds a user name or password; take it out, and upload the package to the package repository if its place asks for one.`,
+    );
+  }
+}

@@ -50,6 +50,11 @@ test('instances: every field of a create is held to its form, and what does noth
     create({ artifacts: [] }, /"artifacts"/),
     create({ artifacts: { a: { ...instanceBody.artifacts.web, type: 'image' } } }, /container driver/),
     create(
+      { artifacts: { a: { ...instanceBody.artifacts.web, url: 'http://ann:secret@example.org/a.jar' } } },
+      /"artifacts\.a\.url" holds a user name or password/,
+    ),
+    create({ flavor_id: 'CUSTOM-10G:0.1C-2C:1Gi-1Gi' }, /asks for more at first/),
+    create(
       { artifacts: { a: { ...instanceBody.artifacts.web, url: undefined } } },
       /"artifacts\.a\.url" is missing/,
     ),

@@ -97,6 +97,21 @@ test('what cannot be run or read is refused in a sentence', async (t) => {
       row: { source: { kind: 'artifact', spec: { ...source.spec, url: '' } } },
       says: /source\.spec\.url.*missing/,
     },
+    {
+      row: {
+        source: { kind: 'artifact', spec: { ...source.spec, url: 'https://ann:secret@example.org/a.jar' } },
+      },
+      says: /source\.spec\.url" holds a user name or password/,
+    },
+    {
+      row: {
+        source: {
+          kind: 'artifact',
+          spec: { ...source.spec, properties: { endpoint: 'ann:secret@obs.example.org' } },
+        },
+      },
+      says: /source\.spec\.properties\.endpoint" holds a user name or password/,
+    },
     { row: code({ repo_type: 'GitHub' }), says: /source\.spec\.repo_url" is missing.*needs repo_url/ },
     {
       row: code({ repo_url: 'git@example.org:shop/cart.git' }),

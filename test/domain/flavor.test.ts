@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { flavors, limitsOf } from '../../src/domain/flavor.ts';
+import { assertFlavor, flavors, limitsOf } from '../../src/domain/flavor.ts';
 
 const MIB = 1024 ** 2;
 
@@ -41,4 +41,10 @@ test('an own size that gives nothing, or is written otherwise, is refused with a
     '',
   ])
     assert.throws(() => limitsOf(id), /such as CUSTOM-10G:0\.5C-0\.25C:1\.6Gi-0\.8Gi/);
+});
+
+test('an own size whose initial part exceeds its limit is refused, for CPU and for memory, in whichever units', () => {
+  for (const id of ['CUSTOM-10G:0.1C-2C:1Gi-1Gi', 'CUSTOM-10G:250m-1C:1Gi-1Gi', 'CUSTOM-10G:1C-1C:1Gi-1.5Gi'])
+    assert.throws(() => assertFlavor(id), /asks for more at first than it allows at most/, id);
+  for (const id of ['MICRO-5G:0.5C:1G', 'CUSTOM-10G:0.5C-500m:1Gi-1Gi']) assertFlavor(id);
 });

@@ -1,4 +1,5 @@
 import { Problem } from '../../domain/errors.ts';
+import { assertNoCredential } from '../../domain/package-address.ts';
 import type { Artifact } from '../../domain/release.ts';
 import { assertRef, repositoryUrl } from '../../domain/repository.ts';
 import type { CodeSpec, Component, ComponentBuild, ComponentSource } from '../../store/components.ts';
@@ -37,10 +38,12 @@ function readArtifact(spec: SourceInputWire['spec']): Artifact {
     );
   }
   const { auth, version, properties, webUrl } = spec;
+  const url = required('artifact', 'url', spec.url);
+  assertNoCredential({ url, ...(properties && { properties }) }, 'source.spec');
   return {
     storage: required('artifact', 'storage', spec.storage),
     type: required('artifact', 'type', spec.type),
-    url: required('artifact', 'url', spec.url),
+    url,
     ...withoutEmpty({ auth, version, properties, webUrl }),
   };
 }

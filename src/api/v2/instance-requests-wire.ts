@@ -1,5 +1,6 @@
 import { Problem } from '../../domain/errors.ts';
 import { environmentId } from '../../domain/ids.ts';
+import { assertNoCredential } from '../../domain/package-address.ts';
 import type { Artifact, ReferResource } from '../../domain/release.ts';
 import type { ActionRequest, ChangeRequest, CreateRequest } from '../../domain/request.ts';
 import { readAccess } from './access-wire.ts';
@@ -69,6 +70,7 @@ function readArtifacts(sent: NonNullable<InstanceCreateWire['artifacts']>): Chan
         ...(version && { version }),
         ...(properties && { properties: withoutEmpty(properties) }),
       };
+      assertNoCredential(kept, `artifacts.${name}`);
       return [name, kept];
     }),
   );
