@@ -16,7 +16,7 @@ import { isWithin } from './domain/volume.ts';
 import { openProcessDriver } from './drivers/process/driver.ts';
 import { hashPassword } from './iam/passwords.ts';
 import type { GitParts } from './git/parts.ts';
-import { openIngress } from './ingress/ingress.ts';
+import { endIngress, openIngress } from './ingress/ingress.ts';
 import { systemClock } from './jobs/clock.ts';
 import { crashAt } from './jobs/crash-points.ts';
 import { createEngine } from './jobs/engine.ts';
@@ -231,15 +231,7 @@ export async function stopLeftRunning(settings: Settings, log: Logger = openLog(
   });
   await driver.shutdown({ applications: 'stop' });
   driver.close();
-  const ingress = await openIngress({
-    dataDir: data.path,
-    bind: settings.bind,
-    port: settings.ingressPort,
-    node,
-    log,
-  });
-  await ingress.shutdown();
-  ingress.close();
+  await endIngress(data.path);
   data.release();
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { InFlight, Route } from '../domain/routes.ts';
 import type { ControlClient } from './control-client.ts';
-import { findOrStart } from './proxy-process.ts';
+import { findOrStart, findProxy } from './proxy-process.ts';
 import type { Proxied } from './proxy-process.ts';
 
 /** The stable address of every instance. Filled by our own proxy; HAProxy can fill it too. */
@@ -42,6 +42,13 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
   const ingress = new ProxyIngress(options, first.client, first.port);
   void ingress.watch();
   return ingress;
+}
+
+/** Ends the proxy of a data directory where one is alive, whatever its address; starts none. */
+export async function endIngress(dataDir: string): Promise<void> {
+  const client = await findProxy(dataDir);
+  await client?.shutdown(SHUTDOWN_GRACE_MS);
+  await client?.closed;
 }
 
 /** A living proxy that was started for another address gives way to one for ours. */

@@ -26,9 +26,13 @@ const MAIN = join(import.meta.dirname, 'proxy', `main${extname(import.meta.filen
 
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
+/** The living proxy of a data directory. */
+export const findProxy = (dataDir: string): Promise<ControlClient | undefined> =>
+  ControlClient.open(proxyPaths(dataDir).socket);
+
 /** The living proxy of a data directory, else a new one, which outlives us. */
 export async function findOrStart(proxied: Proxied): Promise<ControlClient> {
-  return (await ControlClient.open(proxyPaths(proxied.dataDir).socket)) ?? start(proxied);
+  return (await findProxy(proxied.dataDir)) ?? start(proxied);
 }
 
 async function start({ dataDir, bind, port, node }: Proxied): Promise<ControlClient> {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ControlClient } from '../../src/ingress/control-client.ts';
-import { openIngress } from '../../src/ingress/ingress.ts';
+import { endIngress, openIngress } from '../../src/ingress/ingress.ts';
 import { EXIT } from '../../src/ingress/proxy/exit.ts';
 import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
 import {
@@ -121,3 +121,13 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test('whoever ends the proxy of a data directory needs no address for it, and starts none', async (t) => {
+  const dataDir = aDataDir(t);
+  await endIngress(dataDir);
+  assert.ok(!existsSync(proxyPaths(dataDir).log), 'nothing was started');
+  const ingress = await openIngress(ingressOptions(dataDir));
+  ingress.close();
+  await endIngress(dataDir);
+  assert.equal(await ControlClient.open(proxyPaths(dataDir).socket), undefined);
+});
