@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { accessKeyFile, passwordFile } from '../data-directory.ts';
 import { parseKeyPair, type KeyPair } from '../domain/access-key.ts';
 import type { Settings } from '../settings.ts';
+import { quoted } from './quoted.ts';
 import { Client, findPlatform, memberOf, SignInRefused, type RunningPlatform } from './running-platform.ts';
 
 const ENVIRONMENT = 'local';
@@ -133,6 +134,5 @@ async function idOf(client: Client, path: string, list: string, name: string): P
   return String(memberOf(found, 'id') ?? '');
 }
 
-const quoted = (value: string) => `'${value.replaceAll("'", "'\\''")}'`;
 /** A text of Terraform's language: as in JSON, but for its two templates. */
 const hcl = (value: string) => JSON.stringify(value).replaceAll('${', '$${').replaceAll('%{', '%%{');

@@ -1,12 +1,14 @@
+import { resolve } from 'node:path';
 import { startPlatform, version, type Platform } from '../main.ts';
 import type { Settings } from '../settings.ts';
+import { quoted } from './quoted.ts';
 
 /** Runs until SIGINT or SIGTERM. */
 export async function serve(settings: Settings): Promise<void> {
   const platform = await startPlatform(settings);
   console.log(banner(platform, settings));
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, resolve);
+  const signal = await new Promise<NodeJS.Signals>((come) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, come);
   });
   console.log(
     `\n${signal}: the platform stops${settings.ephemeral ? ', with all its applications' : '; applications and their ingress go on running'}.`,
@@ -25,6 +27,10 @@ function banner({ httpUrl, httpsHost, ingressUrl, data }: Platform, settings: Se
     `  Administrator admin, password in ${data.adminPasswordFile}`,
     '',
     'Next, in another shell:',
-    `  eval "$(npx openstage env${settings.dataDir.endsWith('/.openstage') ? '' : ` --data-dir ${settings.dataDir}`})"`,
+    `  eval "$(npx openstage env${dataDirFlag(data.path)})"`,
   ].join('\n');
 }
+
+/** None where the command finds the directory by itself. */
+const dataDirFlag = (path: string) =>
+  path === resolve('.openstage') ? '' : ` --data-dir ${/^[\w./-]+$/.test(path) ? path : quoted(path)}`;
