@@ -75,5 +75,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   console.error(`openstage: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = error instanceof SettingError ? MISUSED : FAILED;
+  // What was opened before it failed must not keep it: whoever started it is to see that it ended.
+  process.exit(error instanceof SettingError ? MISUSED : FAILED);
 }

@@ -67,15 +67,18 @@ async function obey(request: Request, proxy: Controlled): Promise<unknown> {
   }
 }
 
+/** What tells versions apart, and what makes room for another one, is spoken by all of them. */
+const OF_EVERY_VERSION: readonly string[] = ['status', 'shutdown'];
+
 function readRequest(message: Readonly<Record<string, unknown>>): Request {
   const version = readInteger(message['v'], 'v', Number.MAX_SAFE_INTEGER);
-  if (version < OLDEST_PROTOCOL || version > PROTOCOL) {
+  const op = readText(message['op'], 'op');
+  if (!OF_EVERY_VERSION.includes(op) && (version < OLDEST_PROTOCOL || version > PROTOCOL)) {
     throw new Error(
       `Version ${String(version)} of the control protocol is unknown to this proxy, which speaks ` +
         `${String(OLDEST_PROTOCOL)} to ${String(PROTOCOL)}; shut it down and let the platform start its own.`,
     );
   }
-  const op = readText(message['op'], 'op');
   switch (op) {
     case 'status':
     case 'inflight':
