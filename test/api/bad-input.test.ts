@@ -173,7 +173,7 @@ test('environments and components: missing and mistyped fields are named', async
       path: at,
       body: { ...component, source: { kind: 'artifact', spec: {} } },
       problem: INVALID,
-      says: /"source\.spec\.storage" is missing/,
+      says: /"source\.spec\.url" is missing; .* needs storage, type and url/,
     },
     {
       path: '/applications/nowhere/components',

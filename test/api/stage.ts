@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -23,6 +23,7 @@ import { openStore, type Store } from '../../src/store/open.ts';
 import { insertProject, findProject } from '../../src/store/projects.ts';
 import { grantRole } from '../../src/store/role-assignments.ts';
 import { insertUser } from '../../src/store/users.ts';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { assertFits } from './schemas.ts';
 
 export const ENVIRONMENT = '6e763000-9128-4a9d-adea-34c42cc5344d';
@@ -302,7 +303,7 @@ export async function openStage(
   t.after(async () => {
     await api.close();
     await store.close();
-    await rm(dataDir, { recursive: true, force: true });
+    removeData(dataDir);
   });
   const { token } = await issueToken(store, { user: admin, project }, now());
   return new Stage({ api, store, services, project, token, admin, dataDir, logged, faults });

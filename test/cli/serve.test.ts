@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { test } from 'node:test';
 
 const ports = (ingress: number) =>
@@ -22,7 +23,7 @@ test('a platform that cannot start says why and ends', async (t) => {
     taken.close();
     const down = spawn(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
     assert.deepEqual(await once(down, 'exit'), [0, null]);
-    rmSync(dataDir, { recursive: true, force: true });
+    removeData(dataDir);
   });
 
   const words = ['bin/openstage.mjs', 'serve', '--data-dir', dataDir, ...ports(address.port)];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,6 +10,7 @@ import { askApp, Load } from '../../src/cli/tour/load.ts';
 import { packSample } from '../../src/cli/tour/packages.ts';
 import { applications, daemon, running, type Daemon } from './processes.ts';
 import { Random } from './random.ts';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { Victim } from './victim.ts';
 
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
@@ -34,7 +35,7 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
       [],
     );
     assert.equal(applications(dataDir).size, 0);
-    rmSync(dataDir, { recursive: true, force: true });
+    removeData(dataDir);
   });
   await victim.start();
   const world = await World.build(victim, random);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -8,6 +8,7 @@ import { memberOf } from '../../src/cli/running-platform.ts';
 import { listOf, textOf } from '../../src/cli/tour/steps.ts';
 import { GitServer } from '../builders/git-server.ts';
 import { running } from './processes.ts';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { Victim } from './victim.ts';
 
 const MOST_MS = 4 * 60_000;
@@ -30,7 +31,7 @@ test('a platform killed in the clone and in the build leaves nothing behind, and
   t.after(async () => {
     await victim.kill('SIGTERM');
     spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
-    for (const dir of [dataDir, gate]) rmSync(dir, { recursive: true, force: true });
+    for (const dir of [dataDir, gate]) removeData(dir);
   });
   const git = await GitServer.start(t);
   const marker = `51${process.pid}`;

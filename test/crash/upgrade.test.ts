@@ -8,7 +8,6 @@ import {
   mkdtempSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +19,7 @@ import { packSample } from '../../src/cli/tour/packages.ts';
 import { listOf, textOf } from '../../src/cli/tour/steps.ts';
 import { Deployer } from '../e2e/deployer.ts';
 import { applications, daemon, running } from './processes.ts';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { Victim } from './victim.ts';
 
 const MOST_MS = 60_000;
@@ -44,7 +44,7 @@ test('npm ci and an upgrade of the platform, there and back, under load: no requ
       running().filter(({ command }) => command.includes(dataDir)),
       [],
     );
-    rmSync(dir, { recursive: true, force: true });
+    removeData(dir);
   });
 
   await before.start();

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { removeData } from './remove-data.ts';
 
 const command = fileURLToPath(new URL('../../../bin/openstage.mjs', import.meta.url));
 
@@ -47,16 +48,7 @@ export class OwnPlatform {
       this.#child.kill('SIGTERM');
       await ended;
     }
-    if (existsSync(this.dataDir)) openUp(this.dataDir);
-    rmSync(this.dataDir, { recursive: true, force: true });
-  }
-}
-
-/** What was built is sealed: without root its directories cannot be emptied before they are writable again. */
-function openUp(dir: string): void {
-  chmodSync(dir, 0o700);
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    if (entry.isDirectory()) openUp(join(dir, entry.name));
+    removeData(this.dataDir);
   }
 }
 

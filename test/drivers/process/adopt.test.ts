@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Problem } from '../../../src/domain/errors.ts';
 import { ask, never, SLEEP, TestHost, until, untilReady, WEB } from './test-host.ts';
 
@@ -133,6 +134,8 @@ test('a stranger that got the number of a dead replica is left alone', async (t)
   driver.close();
   host.killSupervisor();
   process.kill(before.pid, 'SIGKILL');
+  // Starts are told in hundredths of a second; a number that is used again within one is nobody's.
+  await pause(50);
   const stranger = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' });
   t.after(() => stranger.kill('SIGKILL'));
   const state = join(host.dataDir, 'replicas', rollout.instance, '1-0', 'state.json');

@@ -6,6 +6,8 @@ import { has } from './machine.ts';
 import { never, SLEEP, TestHost, until, untilReady, WEB } from './test-host.ts';
 
 const machine = openCgroups('/proc/self', 'openstage-test-probe').description;
+/** Cgroups of one's own are root's to make. */
+const isRoot = process.getuid?.() === 0;
 const MIB = 1024 * 1024;
 
 const HOG = `
@@ -17,7 +19,7 @@ require('node:http').createServer((request, response) => {
 `;
 
 test('an application that eats more than its memory is ended, and the exit says so', async (t) => {
-  if (!has(t, machine.includes('memory'), `its cgroups are ${machine}`)) return;
+  if (!has(t, isRoot && machine.includes('memory'), `its cgroups are ${machine}`)) return;
   const host = new TestHost(t);
   const driver = await host.driver();
   const rollout = host.rollout(HOG, { limits: { cpuMillis: 2000, memoryBytes: 128 * MIB } });
@@ -33,7 +35,7 @@ test('an application that eats more than its memory is ended, and the exit says 
 });
 
 test('the limits that hold are the ones that are told', async (t) => {
-  if (!has(t, machine.startsWith('v1') || machine.startsWith('v2'), `its cgroups are ${machine}`)) return;
+  if (!has(t, isRoot && /^v[12]/.test(machine), `its cgroups are ${machine}`)) return;
   const host = new TestHost(t);
   const driver = await host.driver();
   const rollout = host.rollout(SLEEP);
@@ -55,7 +57,7 @@ test('where the machine cannot limit anything, nothing is said to be limited', a
 });
 
 test('nothing of a cgroup is left after the replica', async (t) => {
-  if (!has(t, machine.startsWith('v1'), `its cgroups are ${machine}`)) return;
+  if (!has(t, isRoot && machine.startsWith('v1'), `its cgroups are ${machine}`)) return;
   const host = new TestHost(t);
   const driver = await host.driver();
   const rollout = host.rollout(SLEEP);

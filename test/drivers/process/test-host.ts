@@ -19,6 +19,7 @@ import { buildKey, hostId, instanceId } from '../../../src/domain/ids.ts';
 import type { Observed, Rollout } from '../../../src/domain/rollout.ts';
 import { openProcessDriver } from '../../../src/drivers/process/driver.ts';
 import type { ProcessDriver, ProcessDriverOptions } from '../../../src/drivers/process/driver.ts';
+import { removeData } from '../../../src/cli/tour/remove-data.ts';
 import { environmentOf, seeProcesses } from '../../../src/drivers/process/supervisor/identity.ts';
 
 export const HOST = hostId('this-host');
@@ -162,7 +163,7 @@ export class TestHost {
     const driver = await this.open();
     await driver.shutdown({ applications: 'stop' });
     await until('no process is left', () => this.marked().length === 0);
-    rmSync(this.dir, { recursive: true, force: true });
+    removeData(this.dir);
   }
 }
 
