@@ -15,6 +15,7 @@ import { explained, request } from '../connections/request.ts';
 import { packageFileName } from './file-name.ts';
 import type { FetchAllow } from '../connections/fetch-allow.ts';
 import { refused } from './refused.ts';
+import { orAborted } from '../connections/or-aborted.ts';
 
 export interface FetchOptions {
   readonly store: ArtifactStore;
@@ -122,18 +123,5 @@ async function receive(
     return await store.put(response, { maxBytes, signal, ...(expect === undefined ? {} : { expect }) });
   } catch (error) {
     throw error instanceof Error ? explained(error, url, packages) : error;
-  }
-}
-
-/** A look-up cannot be called off; its caller can. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

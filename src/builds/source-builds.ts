@@ -1,6 +1,7 @@
 import { Problem } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import { BuildSlots } from './build-slots.ts';
+import { orAborted } from '../connections/or-aborted.ts';
 
 export interface SourceLimits {
   /** Of one step: the build command, or one call of git. */
@@ -63,17 +64,5 @@ export class SourceBuilds {
     const making = make().finally(() => this.#running.delete(key));
     this.#running.set(key, making);
     return making;
-  }
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
