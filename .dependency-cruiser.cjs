@@ -6,7 +6,7 @@ const ranks = [
   ['jobs', 'iam', 'git'],
   ['tasks'],
   ['actions'],
-  ['api', 'watch'],
+  ['api', 'reconcile'],
 ];
 
 const upward = ranks.flatMap((folders, rank) =>

@@ -28,10 +28,10 @@ import { SettingError, type Settings } from './settings.ts';
 import { openStore } from './store/open.ts';
 import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
-import { Collector } from './watch/collector.ts';
-import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from './watch/readiness.ts';
-import { PushFollower } from './watch/push-follower.ts';
-import { Watcher } from './watch/watcher.ts';
+import { Collector } from './reconcile/collector.ts';
+import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from './readiness.ts';
+import { PushFollower } from './reconcile/push-follower.ts';
+import { Watcher } from './reconcile/watcher.ts';
 
 export interface Platform {
   readonly httpUrl: string;

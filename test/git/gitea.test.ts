@@ -9,7 +9,7 @@ import { until } from '../api/until.ts';
 import { gitCaller } from './git-caller.ts';
 import { served } from '../api/end-job.ts';
 import { findCloneCredential } from '../../src/git/clone-credential.ts';
-import { PushFollower } from '../../src/watch/push-follower.ts';
+import { PushFollower } from '../../src/reconcile/push-follower.ts';
 import { findGitea, startGitea, type Gitea } from './gitea.ts';
 
 const SECRET = 'a secret of the hook';

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { jobId } from '../../src/domain/ids.ts';
 import { findJob } from '../../src/store/jobs.ts';
 import { updateUser } from '../../src/store/users.ts';
-import { PushFollower } from '../../src/watch/push-follower.ts';
+import { PushFollower } from '../../src/reconcile/push-follower.ts';
 import { aComponent, instanceBody } from '../api/builders.ts';
 import { endJob, served } from '../api/end-job.ts';
 import { openStage, type Answer, type Stage } from '../api/stage.ts';

@@ -3,14 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openStore } from '../../src/store/open.ts';
-import {
-  diskNeeded,
-  proxyNeeded,
-  Readiness,
-  storeNeeded,
-  supervisorNeeded,
-} from '../../src/watch/readiness.ts';
+import { openStore } from '../src/store/open.ts';
+import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from '../src/readiness.ts';
 
 const fine = () => Promise.resolve();
 const away = () => Promise.reject(new Error('connect ECONNREFUSED.'));

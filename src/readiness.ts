@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { Db } from '../store/open.ts';
+import type { Db } from './store/open.ts';
 
 /** A part without which requests are accepted in vain. */
 export interface Needed {
