@@ -10,6 +10,7 @@ import { parseFetchAllow } from './connections/fetch-allow.ts';
 import { BuildStore } from './builds/build-store.ts';
 import { SourceBuilds } from './builds/source-builds.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
+import { NOTHING_UNFENCED, type FenceSeen, type Unfenced } from './domain/fences.ts';
 import { readHostPaths, type Grants } from './domain/grants.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
 import { isWithin } from './domain/volume.ts';
@@ -34,6 +35,8 @@ import { PushFollower } from './reconcile/push-follower.ts';
 import { Watcher } from './reconcile/watcher.ts';
 
 export interface Platform {
+  /** What the host has of each fence. */
+  readonly fences: readonly FenceSeen[];
   readonly httpUrl: string;
   readonly httpsHost: string;
   readonly ingressUrl: string;
@@ -46,8 +49,17 @@ export const version: string = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ).version;
 
+/** What only the code of a test can ask for. */
+export interface TestOptions {
+  readonly unfenced: Unfenced;
+}
+
 /** Puts the parts together; the only place that knows them all. Throws, in a sentence, where it cannot start. */
-export async function startPlatform(settings: Settings, log: Logger = openLog(settings)): Promise<Platform> {
+export async function startPlatform(
+  settings: Settings,
+  log: Logger = openLog(settings),
+  { unfenced }: TestOptions = { unfenced: NOTHING_UNFENCED },
+): Promise<Platform> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
   const isRoot = process.getuid?.() === 0;
   const users = isRoot ? usersOf(settings) : undefined;
@@ -75,6 +87,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     host: data.host.id,
     node,
     log,
+    unfenced,
   });
   const ingress = await openIngress({
     dataDir: data.path,
@@ -172,6 +185,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
     followPushes: () => pushes.wake(),
     runtimes: () => describeRuntimes(locator),
     notReady: () => readiness.lacking(),
+    fences: () => driver.fences(),
     bind: settings.bind,
     httpPort: settings.httpPort,
     httpsPort: settings.httpsPort,
@@ -199,6 +213,7 @@ export async function startPlatform(settings: Settings, log: Logger = openLog(se
   return {
     ...addresses,
     data,
+    fences: driver.fences(),
     async stop() {
       await api.close();
       await watcher.stop();

@@ -1,9 +1,28 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { whatHolds, type FenceSeen } from '../domain/fences.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Parts } from './parts.ts';
 
 const Health = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' });
+const FenceOfHost = Type.Object(
+  {
+    name: Type.String(),
+    holds: Type.String(),
+    in_force: Type.Boolean(),
+    lack: Type.Optional(Type.String({ description: 'why it is missing' })),
+  },
+  { title: 'Fence' },
+);
+const Ready = Type.Object(
+  {
+    status: Type.Literal('ok'),
+    fences: Type.Optional(
+      Type.Array(FenceOfHost, { description: 'with "verbose": what holds applications apart on this host' }),
+    ),
+  },
+  { title: 'Readiness' },
+);
 const Version = Type.Object(
   { name: Type.String(), version: Type.String(), region: Type.String() },
   { title: 'Version' },
@@ -11,6 +30,13 @@ const Version = Type.Object(
 
 const tags = ['Platform'];
 const security: [] = [];
+
+const wireOf = ({ fence, lack }: FenceSeen) => ({
+  name: fence,
+  holds: whatHolds(fence),
+  in_force: lack === undefined,
+  ...(lack !== undefined && { lack }),
+});
 
 /** For monitors and scripts; they need no token. */
 export const healthRoutes =
@@ -39,13 +65,15 @@ export const healthRoutes =
           summary: 'Requests can be served',
           tags,
           security,
-          response: { 200: Health },
+          querystring: Type.Object({ verbose: Type.Optional(Type.String()) }),
+          response: { 200: Ready },
         },
       },
-      async () => {
+      async ({ query }) => {
         const reason = await parts.notReady();
         if (reason !== undefined) throw new Problem('unavailable', reason);
-        return { status: 'ok' as const };
+        const status = 'ok' as const;
+        return query.verbose === undefined ? { status } : { status, fences: parts.fences().map(wireOf) };
       },
     );
     app.get(

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Services } from '../actions/caller.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { FenceSeen } from '../domain/fences.ts';
 import type { Permission } from '../domain/permission.ts';
 import type { GitParts } from '../git/parts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
@@ -39,6 +40,8 @@ export interface ApiSettings {
   readonly runtimes: () => Promise<readonly RuntimeInfo[]>;
   /** A sentence on what is not ready; undefined when all is. */
   readonly notReady: () => Promise<string | undefined>;
+  /** What holds applications apart on this host, as it was found. */
+  readonly fences: () => readonly FenceSeen[];
   readonly bind: string;
   /** 0 takes a free one. */
   readonly httpPort: number;

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { describeFences } from '../domain/fences.ts';
 import { startPlatform, version, type Platform } from '../main.ts';
 import type { Settings } from '../settings.ts';
 import { quoted } from './quoted.ts';
@@ -18,13 +19,14 @@ export async function serve(settings: Settings): Promise<void> {
     console.log('Start it again to carry on, or stop these too with: npx openstage down');
 }
 
-function banner({ httpUrl, httpsHost, ingressUrl, data }: Platform, settings: Settings): string {
+function banner({ httpUrl, httpsHost, ingressUrl, data, fences }: Platform, settings: Settings): string {
   return [
     `Openstage ${version} is ready.`,
     `  API           ${httpUrl}  and  https://${httpsHost}  (reference: ${httpUrl}/docs)`,
     `  Applications  ${ingressUrl}  (each at http://<instance>.<application>.localhost:${ingressUrl.split(':').at(-1)}/)`,
     `  Data          ${data.path}${settings.ephemeral ? '  (ephemeral: all stops together)' : ''}`,
     `  Administrator admin, password in ${data.adminPasswordFile}`,
+    ...describeFences(fences).map((line) => `  ${line}`),
     '',
     'Next, in another shell:',
     `  eval "$(npx openstage env${dataDirFlag(data.path)})"`,

@@ -80,7 +80,7 @@ export interface Observed extends ReplicaId {
   readonly restarts: number;
   readonly lastExit?: Exit;
   readonly readiness: Readiness;
-  /** Which limits the host enforces: "cpu", "memory", "pids". */
+  /** Which fences and limits hold it: "cpu", "memory", "users". */
   readonly enforced: readonly string[];
   readonly runtimeVersion: string;
 }

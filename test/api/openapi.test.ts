@@ -37,14 +37,25 @@ test('every reference in the document leads somewhere', async (t) => {
 
 test('health, readiness and version need no token', async (t) => {
   let reason: string | undefined = 'The store does not answer; look at the disk.';
-  const stage = await openStage(t, { notReady: async () => reason });
+  const stage = await openStage(t, {
+    notReady: async () => reason,
+    fences: () => [{ fence: 'users' }, { fence: 'kill', lack: 'no cgroup' }],
+  });
   const get = (url: string) => stage.send({ method: 'GET', url });
   assert.deepEqual((await get('/healthz')).body, { status: 'ok' });
   const early = await get('/readyz');
   assert.equal(early.problem, '503 SVCSTG.00100503');
   assert.equal(early.at('error_msg'), reason);
   reason = undefined;
-  assert.equal((await get('/readyz')).status, 200);
+  assert.deepEqual((await get('/readyz')).body, { status: 'ok' });
+  const verbose = await get('/readyz?verbose');
+  assert.deepEqual(
+    [0, 1].map((index) => ['name', 'in_force', 'lack'].map((name) => verbose.at('fences', index, name))),
+    [
+      ['users', true, undefined],
+      ['kill', false, 'no cgroup'],
+    ],
+  );
   assert.deepEqual((await get('/version')).body, {
     name: 'openstage',
     version: '0.0.0-test',

@@ -289,6 +289,7 @@ export async function openStage(
     followPushes: () => {},
     runtimes: async () => runtimes,
     notReady: async () => undefined,
+    fences: () => [],
     bind: '127.0.0.1',
     httpPort: 0,
     httpsPort: 0,

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import type { FenceSeen } from '../../domain/fences.ts';
 import { Problem } from '../../domain/errors.ts';
 import type { Call, Hello, Reply } from './supervisor/protocol.ts';
 import { isHello, isReply, isSpoken, lineReader, VERSION } from './supervisor/protocol.ts';
@@ -22,6 +23,7 @@ export class Connection {
   #lastId = 0;
   /** Of the protocol, that both sides speak. */
   version = VERSION;
+  fences: readonly FenceSeen[] = [];
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -51,6 +53,7 @@ export class Connection {
     try {
       const hello = await connection.#greet();
       connection.version = hello.version;
+      connection.fences = hello.fences ?? [];
       if (!isSpoken(hello.version)) {
         throw new Problem(
           'targetUnavailable',

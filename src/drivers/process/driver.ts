@@ -1,6 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { FenceSeen, Unfenced } from '../../domain/fences.ts';
 import { Problem } from '../../domain/errors.ts';
 import type { HostId, InstanceId } from '../../domain/ids.ts';
 import { instanceId } from '../../domain/ids.ts';
@@ -27,6 +28,8 @@ export interface ProcessDriverOptions {
   readonly cacheDir?: string;
   /** How long the supervisor may take for what it answers at once; absent: ANSWER_MS. */
   readonly answerMs?: number;
+  /** For tests alone: fences that are left out. */
+  readonly unfenced?: Unfenced;
   /** For tests: a boot id, a crash file. */
   readonly supervisorArgs?: readonly string[];
 }
@@ -35,6 +38,8 @@ export interface ProcessDriverOptions {
 const ANSWER_MS = 30_000;
 
 export interface ProcessDriver extends Driver {
+  /** What the host has of each fence, as the supervisor told; empty where it has not yet. */
+  fences(): readonly FenceSeen[];
   /** Throws where the supervisor does not answer. */
   reach(): Promise<void>;
   /** Lets go of the supervisor, which goes on with its applications. */
@@ -48,7 +53,13 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   mkdirSync(options.dataDir, { recursive: true });
   // Both sides name it alike, whichever way the user wrote it.
   const dataDir = realpathSync(options.dataDir);
-  const { keyFile, ports, node, host, supervisorArgs: more = [], answerMs = ANSWER_MS } = options;
+  const { keyFile, ports, node, host, answerMs = ANSWER_MS } = options;
+  const unfenced =
+    options.unfenced && options.unfenced.size > 0 ? [...options.unfenced].join(',') : undefined;
+  const more = [
+    ...(options.supervisorArgs ?? []),
+    ...(unfenced === undefined ? [] : ['--unfenced', unfenced]),
+  ];
   const cacheDir = options.cacheDir ?? join(dataDir, 'run', 'node-cache');
   const logFile = join(dataDir, 'logs', 'supervisor.log');
   const link = new SupervisorLink({ dataDir, keyFile, ports, node, logFile, cacheDir, more }, options.log);
@@ -97,6 +108,7 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
         }
       }
     },
+    fences: () => link.fences(),
     async reach() {
       await link.call({ op: 'ports' }, answerMs);
     },

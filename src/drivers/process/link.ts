@@ -1,4 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { FenceSeen } from '../../domain/fences.ts';
+import { describeFences } from '../../domain/fences.ts';
 import { Problem } from '../../domain/errors.ts';
 import { Connection, ConnectionLost, openStream } from './connection.ts';
 import type { SupervisorStart } from './start-supervisor.ts';
@@ -30,6 +32,7 @@ export class SupervisorLink {
   #connection: Promise<Connection> | undefined;
   #isClosed = false;
   #restartMs = FIRST_RESTART_MS;
+  #fences: readonly FenceSeen[] = [];
 
   constructor(start: SupervisorStart, log: Log) {
     this.#start = start;
@@ -85,10 +88,26 @@ export class SupervisorLink {
     const opening = this.#open();
     this.#connection = opening;
     opening.then(
-      (connection) => void connection.closed.then(() => this.#lost(opening)),
+      (connection) => {
+        this.#sawFences(connection.fences);
+        void connection.closed.then(() => this.#lost(opening));
+      },
       () => this.#forget(opening),
     );
     return opening;
+  }
+
+  /** As the supervisor that was last reached told them; empty before. */
+  fences(): readonly FenceSeen[] {
+    return this.#fences;
+  }
+
+  #sawFences(seen: readonly FenceSeen[]): void {
+    this.#fences = seen;
+    const isAnyMissing = seen.some(({ lack }) => lack !== undefined);
+    const sentence = describeFences(seen).join('. ');
+    if (isAnyMissing) this.#log.warn({ fences: seen }, sentence);
+    else this.#log.info({ fences: seen }, sentence);
   }
 
   #forget(opening: Promise<Connection>): void {

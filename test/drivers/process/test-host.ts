@@ -168,7 +168,7 @@ export class TestHost {
 }
 
 /** Test files run side by side: each takes a range of its own. */
-function portRange(): { low: number; high: number } {
+export function portRange(): { low: number; high: number } {
   const low = 20_000 + (process.pid % 90) * 100;
   return { low, high: low + 99 };
 }

@@ -65,7 +65,9 @@ export const Running = Type.Object(
     host_name: Type.String(),
     url: Type.String(),
     runtime_version: OptionalText,
-    limits_enforced: nullable(Type.Array(Type.String())),
+    limits_enforced: nullable(
+      Type.Array(Type.String(), { description: 'limits and fences that hold the application' }),
+    ),
     release: nullable(Type.Integer()),
     rollout: nullable(Type.Integer()),
     replicas: Type.Array(Replica),

@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import type { Unfenced } from '../../../domain/fences.ts';
+import { parseUnfenced } from '../../../domain/fences.ts';
 import { VERSION } from './protocol.ts';
 
 export interface Arguments {
@@ -18,6 +20,8 @@ export interface Arguments {
   readonly proc: string;
   /** A test's; absent: the newest. */
   readonly protocol: number;
+  /** A test's: fences and guards that are left out. */
+  readonly unfenced: Unfenced;
 }
 
 const DEFAULT_LOG_BYTES = 8 * 1024 * 1024;
@@ -36,6 +40,7 @@ export function readArguments(words: readonly string[]): Arguments {
       'clock-file': { type: 'string' },
       proc: { type: 'string' },
       protocol: { type: 'string' },
+      unfenced: { type: 'string' },
     },
   });
   const need = (name: 'data-dir' | 'key-file' | 'ports' | 'log-file'): string => {
@@ -60,5 +65,6 @@ export function readArguments(words: readonly string[]): Arguments {
     clockFile: values['clock-file'],
     proc: values.proc ?? '/proc/self',
     protocol: Number(values.protocol ?? VERSION),
+    unfenced: parseUnfenced(values.unfenced ?? ''),
   };
 }

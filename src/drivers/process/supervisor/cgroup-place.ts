@@ -19,6 +19,10 @@ export const isCgroupPlace = object<CgroupPlace>(
 export interface Cgroups {
   /** For the log: "v1: memory, cpu, pids". */
   readonly description: string;
+  /** Those that a replica is limited by. */
+  readonly controllers: readonly string[];
+  /** The kernel ends all members of a place in one step. */
+  readonly killsAtOnce: boolean;
   /** Absent where nothing can be limited. */
   make(name: string, limits: Limits): CgroupPlace | undefined;
   /** Whatever `work` forks is born inside: the supervisor itself steps in for that moment, and out. */

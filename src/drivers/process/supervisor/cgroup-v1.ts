@@ -24,6 +24,8 @@ export function openV1(
   if (origins.size === 0) return undefined;
   return {
     description: `v1: ${[...origins.keys()].join(', ')}`,
+    controllers: [...origins.keys()],
+    killsAtOnce: false,
     make: (name, limits) => make(origins, family, name, limits),
     inside: (place, work) => inside(origins, place, work),
     pids: (place) => [

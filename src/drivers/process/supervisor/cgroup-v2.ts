@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Limits } from '../../../domain/rollout.ts';
 import type { CgroupPlace, Cgroups, Mount } from './cgroup-place.ts';
@@ -47,6 +47,8 @@ function openBelow(top: string, family: string): Cgroups | undefined {
   }
   return {
     description: `v2: ${controllers.join(', ')} in ${dir}`,
+    controllers,
+    killsAtOnce: existsSync(join(leaf, 'cgroup.kill')),
     make: (name, limits) => make(join(dir, name), controllers, limits),
     inside: (place, work) => {
       isWritten(unified(place), 'cgroup.procs', String(process.pid));

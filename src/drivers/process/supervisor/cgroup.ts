@@ -13,6 +13,8 @@ export function openCgroups(proc: string, family: string): Cgroups {
 
 const noCgroups: Cgroups = {
   description: 'none: limits are not enforced',
+  controllers: [],
+  killsAtOnce: false,
   make: () => undefined,
   inside: (_, work) => work(),
   pids: () => [],

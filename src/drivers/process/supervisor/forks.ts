@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Fence } from '../../../domain/fences.ts';
 import { needsNamespace } from '../../../domain/volume.ts';
 import type { Birth } from './birth.ts';
 import { bear } from './birth.ts';
@@ -26,6 +27,11 @@ export class Forks {
     this.#files = files;
     this.#marks = marks;
     this.#around = around;
+  }
+
+  /** What the application is fenced in by beside its cgroup, as it is started. */
+  get fences(): readonly Fence[] {
+    return this.#placement.rollout.user === undefined ? [] : ['users'];
   }
 
   /** Before a start: the volumes are where they are asked for. */

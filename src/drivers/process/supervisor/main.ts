@@ -6,6 +6,7 @@ import { adoptAll } from './adopt.ts';
 import type { Arguments } from './arguments.ts';
 import { readArguments } from './arguments.ts';
 import { openCgroups } from './cgroup.ts';
+import { detectFences } from './detect-fences.ts';
 import { currentBoot } from './identity.ts';
 import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
@@ -30,8 +31,13 @@ async function main(args: Arguments): Promise<void> {
   }
   survive(journal);
   const watchers = new Set<(instance: InstanceId) => void>();
-  const around = surroundings(args, journal, watchers);
-  journal.tell('started', { pid: process.pid, boot: around.boot, cgroups: around.cgroups.description });
+  const around = await surroundings(args, journal, watchers);
+  journal.tell('started', {
+    pid: process.pid,
+    boot: around.boot,
+    cgroups: around.cgroups.description,
+    fences: around.fences,
+  });
   const supervisor = new Supervisor(around, await adoptAll(around));
   const rotation = new LogRotation(() => supervisor.replicas(), clock(args.clockFile));
   const stopKeeping = keepLogsBounded(
@@ -48,6 +54,7 @@ async function main(args: Arguments): Promise<void> {
   const server = await listen(socket, {
     supervisor,
     version: args.protocol,
+    fences: around.fences,
     journal,
     watchers,
     ports: () => ({ low, high, held: around.ports.held }),
@@ -62,19 +69,22 @@ async function main(args: Arguments): Promise<void> {
   });
 }
 
-function surroundings(
+async function surroundings(
   args: Arguments,
   journal: Journal,
   watchers: ReadonlySet<(instance: InstanceId) => void>,
-): Surroundings {
+): Promise<Surroundings> {
   const home = createHash('sha256').update(args.dataDir).digest('hex').slice(0, 16);
+  const cgroups = openCgroups(args.proc, `openstage-${home}`);
   return {
     boot: args.bootId ?? currentBoot(),
     home,
     replicasDir: join(args.dataDir, 'replicas'),
     keyFile: args.keyFile,
     ports: new Ports(args.low, args.high, parseInt(home.slice(0, 8), 16)),
-    cgroups: openCgroups(args.proc, `openstage-${home}`),
+    cgroups,
+    fences: await detectFences(cgroups, args.unfenced),
+    unfenced: args.unfenced,
     journal,
     crashPoint: crashPoints(args.crashFile),
     changed: (instance) => watchers.forEach((hear) => hear(instance)),

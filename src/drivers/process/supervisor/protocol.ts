@@ -1,3 +1,5 @@
+import type { FenceSeen } from '../../../domain/fences.ts';
+import { fences } from '../../../domain/fences.ts';
 import type { HostId, InstanceId } from '../../../domain/ids.ts';
 import type { ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import { isReplicaId, isRollout } from './rollout-shape.ts';
@@ -8,7 +10,7 @@ import type { Is } from './shape.ts';
  * JSON, a message per line, over a unix socket; a stream (`logs`, `watch`) gets a connection of its own and ends with it.
  * Raised with every change that an older peer would not understand.
  */
-export const VERSION = 3;
+export const VERSION = 4;
 /** A platform is upgraded while the supervisor of the version before still runs, and the other way round. */
 export const isSpoken = (version: number, own = VERSION): boolean => version === own || version === own - 1;
 /** What is spoken with a peer that greets with its own version: the lower one. A later peer decides whether it still can. */
@@ -75,8 +77,11 @@ export const isRequest = object<Request>({ id: natural, call: isCall }, {});
 export interface Hello {
   readonly version: number;
   readonly pid: number;
+  /** Absent: one of an earlier version, which does not tell. */
+  readonly fences?: readonly FenceSeen[];
 }
-export const isHello = object<Hello>({ version: natural, pid: natural }, {});
+const isFenceSeen = object<FenceSeen>({ fence: oneOf(...fences) }, { lack: text });
+export const isHello = object<Hello>({ version: natural, pid: natural }, { fences: list(isFenceSeen) });
 
 export interface Ports {
   readonly low: number;

@@ -37,7 +37,7 @@ export function observed(
   phase: Phase,
   readiness: Readiness,
 ): Observed {
-  const { port, pid, startedAt, restarts, lastExit, cgroup } = record;
+  const { port, pid, startedAt, restarts, lastExit, cgroup, fences = [] } = record;
   return {
     instance: rollout.instance,
     rollout: rollout.number,
@@ -50,7 +50,7 @@ export function observed(
     restarts,
     ...(lastExit ? { lastExit } : {}),
     readiness,
-    enforced: cgroup?.enforced ?? [],
+    enforced: [...(cgroup?.enforced ?? []), ...fences],
     runtimeVersion: rollout.launch.runtimeVersion,
   };
 }

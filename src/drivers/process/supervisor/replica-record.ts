@@ -1,9 +1,11 @@
+import type { Fence } from '../../../domain/fences.ts';
+import { fences } from '../../../domain/fences.ts';
 import type { HostId } from '../../../domain/ids.ts';
 import type { Exit, Rollout } from '../../../domain/rollout.ts';
 import type { CgroupPlace } from './cgroup-place.ts';
 import { isCgroupPlace } from './cgroup-place.ts';
 import { isExit, isRollout } from './rollout-shape.ts';
-import { boolean, natural, number, object, oneOf, text } from './shape.ts';
+import { boolean, list, natural, number, object, oneOf, text } from './shape.ts';
 import type { Is } from './shape.ts';
 
 /** What was asked for: written once, before anything is started. */
@@ -34,6 +36,8 @@ export interface ReplicaRecord {
   readonly backoffMs?: number | undefined;
   readonly lastExit?: Exit | undefined;
   readonly cgroup?: CgroupPlace | undefined;
+  /** What fences the present process in beside its cgroup. */
+  readonly fences?: readonly Fence[] | undefined;
   /** The cgroup's count of processes killed for memory when this process was started. */
   readonly oomKills: number;
 }
@@ -56,6 +60,7 @@ export const isReplicaRecord: Is<ReplicaRecord> = object<ReplicaRecord>(
     backoffMs: number,
     lastExit: isExit,
     cgroup: isCgroupPlace,
+    fences: list(oneOf(...fences)),
   },
 );
 

@@ -169,7 +169,15 @@ export class Replica {
     if (!birth) return;
     const { identity, startedAt } = birth.life;
     const postStart = this.placement.rollout.postStart && 'begun';
-    this.#save({ pid: identity.pid, start: identity.start, startedAt, cgroup: birth.place, postStart });
+    const { fences } = this.#forks;
+    this.#save({
+      pid: identity.pid,
+      start: identity.start,
+      startedAt,
+      cgroup: birth.place,
+      fences,
+      postStart,
+    });
     this.#live(birth.life);
   }
 

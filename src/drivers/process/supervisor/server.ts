@@ -2,6 +2,7 @@ import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { Problem } from '../../../domain/errors.ts';
+import type { FenceSeen } from '../../../domain/fences.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
 import { readLog } from './follow.ts';
 import type { Journal } from './journal.ts';
@@ -15,6 +16,7 @@ export interface Parts {
   readonly supervisor: Supervisor;
   /** Of the protocol. */
   readonly version: number;
+  readonly fences: readonly FenceSeen[];
   readonly journal: Journal;
   readonly ports: () => PortsAnswer;
   readonly watchers: Set<(instance: InstanceId) => void>;
@@ -115,7 +117,8 @@ async function handle(call: Exclude<Call, { op: 'logs' | 'watch' }>, parts: Part
         );
       }
       // A platform that was put back to an earlier version knows only its own.
-      const hello: Hello = { version: agreed(call.version, parts.version), pid: process.pid };
+      const version = agreed(call.version, parts.version);
+      const hello: Hello = { version, pid: process.pid, fences: parts.fences };
       return hello;
     }
     case 'ensure':

@@ -1,3 +1,4 @@
+import type { FenceSeen, Unfenced } from '../../../domain/fences.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
 import type { Cgroups } from './cgroup-place.ts';
 import type { Journal } from './journal.ts';
@@ -15,6 +16,10 @@ export interface Surroundings {
   readonly keyFile: string;
   readonly ports: Ports;
   readonly cgroups: Cgroups;
+  /** What this machine has of each fence. */
+  readonly fences: readonly FenceSeen[];
+  /** A test's: what is left out. */
+  readonly unfenced: Unfenced;
   readonly journal: Journal;
   readonly crashPoint: (point: CrashPoint) => void;
   /** Something of this instance looks different now. */

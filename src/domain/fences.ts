@@ -1,0 +1,70 @@
+/**
+ * What holds applications apart from each other and from the host. Which of these are there depends on the machine and
+ * on whom the platform runs as; what is missing is said, never passed over.
+ */
+const holds = {
+  users: 'each instance runs as a user of its own, without the rights of the platform',
+  memory: 'the memory of a replica is bounded by its flavor',
+  cpu: 'the processor time of a replica is bounded by its flavor, and the platform comes before it',
+  pids: 'the number of processes and threads of a replica is bounded',
+  kill: 'all processes of a replica are ended in one step, however fast they fork',
+  mounts: 'a replica sees its own files and none of other instances or of the platform',
+  processes: 'a replica sees its own processes only, and they end with it',
+  ipc: 'shared memory and queues of a replica are its own and end with it',
+  descriptors: 'the number of open files and sockets of an application is bounded',
+  'oom-score': 'where the machine runs out of memory, applications are ended before the platform',
+  'oom-protection': 'where the machine runs out of memory, the supervisor is spared',
+} as const;
+
+export type Fence = keyof typeof holds;
+
+const isFence = (word: string): word is Fence => Object.hasOwn(holds, word);
+
+export const fences: readonly Fence[] = Object.keys(holds).filter(isFence);
+
+/** One fence as it was found at the start of the supervisor. */
+export interface FenceSeen {
+  readonly fence: Fence;
+  /** Why it is missing; absent: it is there. */
+  readonly lack?: string;
+}
+
+/**
+ * Guards of the code, which every machine has. They have names so that a test of an attack can take one away, see the
+ * attack succeed, and then see it fail.
+ */
+export const guards = ['adoption-by-owner', 'bounded-looks', 'watched-bounds', 'socket-owners'] as const;
+export type Guard = (typeof guards)[number];
+
+/** For tests alone: what is left out although it could be there. No setting and no variable reaches it. */
+export type Unfenced = ReadonlySet<Fence | Guard>;
+export const NOTHING_UNFENCED: Unfenced = new Set();
+
+/** Of a process's own arguments: "users,mounts". */
+export function parseUnfenced(words: string): Unfenced {
+  const known: readonly (Fence | Guard)[] = [...fences, ...guards];
+  return new Set(
+    words
+      .split(',')
+      .filter(Boolean)
+      .map((word) => {
+        const found = known.find((each) => each === word);
+        if (found === undefined)
+          throw new Error(`"${word}" is no fence; expected some of ${known.join(', ')}.`);
+        return found;
+      }),
+  );
+}
+
+/** "the memory of a replica is bounded by its flavor". */
+export const whatHolds = (fence: Fence): string => holds[fence];
+
+/** Two lines for people: which fences are there, and which are missing and why. */
+export function describeFences(seen: readonly FenceSeen[]): readonly string[] {
+  const there = seen.filter(({ lack }) => lack === undefined).map(({ fence }) => fence);
+  const missing = seen.flatMap(({ fence, lack }) => (lack === undefined ? [] : [`${fence} (${lack})`]));
+  return [
+    `Fences in force: ${there.length > 0 ? there.join(', ') : 'none'}`,
+    ...(missing.length > 0 ? [`Fences missing: ${missing.join('; ')}`] : []),
+  ];
+}

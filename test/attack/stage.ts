@@ -1,0 +1,125 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
+import type { Fence, Guard } from '../../src/domain/fences.ts';
+import { startPlatform, type Platform } from '../../src/main.ts';
+import { readSettings, type Name } from '../../src/settings.ts';
+import { has, isRoot } from '../drivers/process/machine.ts';
+import { portRange, TestHost } from '../drivers/process/test-host.ts';
+import { Deployer } from '../e2e/deployer.ts';
+
+type Unfenced = readonly (Fence | Guard)[];
+
+/** Attacks are those of a host where all fences can be; elsewhere the reason is printed. */
+export function mayAttack(t: TestContext): boolean {
+  const isThere = process.platform === 'linux' && isRoot();
+  if (!has(t, isThere, 'attacks need root on Linux')) return false;
+  enterCage();
+  return true;
+}
+
+/** What an attack may take of this machine at the most, with all that it leaves behind. */
+const CAGE = { memoryBytes: 6 * 1024 ** 3, pids: 4000 };
+const V1 = '/sys/fs/cgroup';
+
+let cage: readonly { readonly dir: string; readonly origin: string }[] | undefined;
+
+/**
+ * This test file with all that it starts, in cgroups that are ended with it. Replicas lie below the cgroup of their
+ * supervisor, so what an attack forks cannot get out.
+ */
+function enterCage(): void {
+  if (cage !== undefined) return;
+  const name = `openstage-attack-${process.pid}`;
+  const own = new Map(
+    readFileSync('/proc/self/cgroup', 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'))
+      .map(([, controller = '', path = '/']) => [controller, path] as const),
+  );
+  cage = ['memory', 'pids'].flatMap((controller) => {
+    const origin = join(V1, controller, own.get(controller) ?? '');
+    if (!existsSync(join(origin, 'tasks'))) return [];
+    const dir = join(origin, name);
+    mkdirSync(dir);
+    if (controller === 'memory') writeFileSync(join(dir, 'memory.limit_in_bytes'), String(CAGE.memoryBytes));
+    else writeFileSync(join(dir, 'pids.max'), String(CAGE.pids));
+    writeFileSync(join(dir, 'cgroup.procs'), String(process.pid));
+    return [{ dir, origin }];
+  });
+  process.on('exit', leaveCage);
+}
+
+function leaveCage(): void {
+  for (const { dir, origin } of cage ?? []) {
+    writeFileSync(join(origin, 'cgroup.procs'), String(process.pid));
+    endBelow(dir);
+  }
+}
+
+function endBelow(dir: string): void {
+  for (const entry of readdirSync(dir, { withFileTypes: true }))
+    if (entry.isDirectory()) endBelow(join(dir, entry.name));
+  // It ends when nobody is left; a process that is being ended is counted for a moment.
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
+    for (const pid of membersOf(dir)) kill(pid);
+    try {
+      return rmdirSync(dir);
+    } catch {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
+
+const membersOf = (dir: string): number[] =>
+  readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+/** A supervisor of its own with a data directory; `unfenced` names what is left out, so that the attack can be seen to succeed. */
+export const aHost = (t: TestContext, unfenced: Unfenced = []): TestHost =>
+  new TestHost(t, { unfenced: new Set(unfenced) });
+
+export interface Staged {
+  readonly platform: Platform;
+  readonly dataDir: string;
+  readonly deployer: Deployer;
+}
+
+/** A whole platform in this process, with supervisor and proxy of its own; all of it ends with the test. */
+export async function aPlatform(
+  t: TestContext,
+  unfenced: Unfenced = [],
+  more: ReadonlyMap<Name, string> = new Map(),
+): Promise<Staged> {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'openstage-attack-')));
+  chmodSync(dir, 0o711);
+  const dataDir = join(dir, 'data');
+  const ports = portRange();
+  const given = new Map<Name, string>([
+    ['dataDir', dataDir],
+    ['httpPort', '0'],
+    ['httpsPort', '0'],
+    ['ingressPort', '0'],
+    ['appPorts', `${ports.low}-${ports.high}`],
+    ['ephemeral', 'true'],
+    ...more,
+  ]);
+  const settings = readSettings(given, { PATH: process.env['PATH'] });
+  const platform = await startPlatform(settings, pino({ level: 'silent' }), { unfenced: new Set(unfenced) });
+  t.after(async () => {
+    await platform.stop();
+    removeData(dir);
+  });
+  return { platform, dataDir, deployer: await Deployer.open(dataDir) };
+}
