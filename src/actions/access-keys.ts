@@ -30,12 +30,6 @@ export async function createAccessKey(
   { user, description }: { readonly user: UserId; readonly description: string },
 ): Promise<{ readonly key: AccessKey; readonly pair: KeyPair }> {
   assertOwnOr('iam:credentials:createCredential', session, user);
-  if (session.isTemporary === true) {
-    throw new Problem(
-      'forbidden',
-      'A temporary key makes no permanent ones; sign with one of those, or send a token.',
-    );
-  }
   const pair = newKeyPair(randomInt);
   const key = {
     access: pair.access,

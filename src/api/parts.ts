@@ -19,6 +19,8 @@ declare module 'fastify' {
      * the route shows and changes nothing but what is the caller's own. A route without one answers nobody.
      */
     permission?: Permission | 'public' | 'own';
+    /** A temporary key may ask for it, although it changes something of identity: nothing of that outlasts the key. */
+    endsWithKey?: boolean;
   }
 }
 

@@ -35,6 +35,7 @@ export const admission =
       throw new Error(`${request.routeOptions.url} asks for no permission.`);
     if (permission !== 'own' && !isAllowed(session.grants, permission, named))
       throw missing(permission, named);
+    if (session.isTemporary === true && outlastsKeys(request)) throw forbidden(TOO_LASTING);
     sessions.set(request, { session, ...(named !== undefined && { project: named }) });
   };
 
@@ -42,6 +43,15 @@ const missing = (permission: Permission, project: ProjectId | undefined) =>
   forbidden(
     `the permission ${permission} is missing ${project === undefined ? 'in the domain' : 'in this project'}; ask an administrator for a role that has it.`,
   );
+
+/** Users, keys, passwords and roles: whoever has a temporary key for a while must not have something for good by it. */
+function outlastsKeys({ method, routeOptions: { config } }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD' || config.endsWithKey === true) return false;
+  return config.permission === 'own' || config.permission?.startsWith('iam:') === true;
+}
+
+const TOO_LASTING =
+  'a temporary key, and a token that was got by one, changes no users, keys, passwords, roles or projects, which would outlast it; sign with a permanent key, or send a token that was got by a password.';
 
 const NOT_YOURS =
   'the address names a project that the caller may not use; list those that it may (GET /v3/auth/projects).';

@@ -92,6 +92,10 @@ export function isAllowed(
   return rolesIn(grants, project).some((role) => roles[role].allows.includes(permission));
 }
 
+/** The grants as they count in one project, and nowhere else. */
+export const grantsWithin = (grants: readonly Grant[], project: ProjectId): readonly Grant[] =>
+  rolesIn(grants, project).map((role) => ({ role, project }));
+
 /** The roles that count in a project, or in the domain. */
 export function rolesIn(grants: readonly Grant[], project: ProjectId | undefined): readonly RoleName[] {
   const counting = grants.filter((grant) => grant.project === undefined || grant.project === project);

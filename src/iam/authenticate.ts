@@ -1,6 +1,6 @@
 import { Problem } from '../domain/errors.ts';
 import type { Store } from '../store/open.ts';
-import { loadPrincipal, type Session } from './session.ts';
+import { loadPrincipal, temporarySession, type Session } from './session.ts';
 import { endToken, hashToken, readToken } from './tokens.ts';
 
 /** A disabled user's or a deleted token's end is seen by every replica after at most so long. */
@@ -74,13 +74,14 @@ export class Authenticator {
     if (!stored) return undefined;
     const principal = await loadPrincipal(this.#store.read, stored.user);
     if (!principal) return undefined;
-    return {
+    const session = {
       ...principal,
       ...(stored.project !== undefined && { project: stored.project }),
       issueTime: stored.issueTime,
       expireTime: stored.expireTime,
       methods: stored.methods,
     };
+    return stored.isTemporary === true ? temporarySession(session) : session;
   }
 
   #keep(hash: string, session: Session): void {

@@ -2,7 +2,7 @@ import { unseal, type Key } from '../domain/envelope.ts';
 import { findAccessKey, updateAccessKey } from '../store/access-keys.ts';
 import type { Store } from '../store/open.ts';
 import { findTemporaryKey } from '../store/temporary-keys.ts';
-import { loadPrincipal, type Session } from './session.ts';
+import { loadPrincipal, temporarySession, type Session } from './session.ts';
 
 /** An access key that may sign, unsealed. */
 export interface KnownKey {
@@ -78,14 +78,13 @@ export class KeyRing {
     const { project, tokenHash, issueTime, expireTime } = temporary;
     return {
       secret: unseal(this.#key, temporary.secret),
-      session: {
+      session: temporarySession({
         ...principal,
         access,
-        isTemporary: true,
         issueTime,
         expireTime,
         ...(project !== undefined && { project }),
-      },
+      }),
       tokenHash,
     };
   }

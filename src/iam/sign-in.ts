@@ -98,7 +98,8 @@ export class SignIn {
 
   /** `source` is the caller's network address. */
   async signIn(credentials: Credentials, source: string): Promise<SignedIn> {
-    const { principal, methods, endsBefore, onlyProject } = await this.#prove(credentials.proof, source);
+    const { principal, methods, endsBefore, temporary } = await this.#prove(credentials.proof, source);
+    const onlyProject = temporary?.project;
     const domain = await findDomain(this.#store.read, principal.domain);
     if (!domain) throw new Error(`User ${principal.user} belongs to a domain that is not stored.`);
     const project = credentials.project && (await this.#project(credentials.project, domain, principal));
@@ -113,6 +114,7 @@ export class SignIn {
         methods,
         ...(project && { project: project.id }),
         ...(endsBefore !== undefined && { endsBefore }),
+        isTemporary: temporary !== undefined,
       },
       this.#now(),
     );
@@ -136,15 +138,14 @@ export class SignIn {
       case 'token': {
         const session = await this.#authenticator.authenticate(proof.token);
         const methods = [...new Set([...(session.methods ?? []), 'token'])];
-        return { principal: session, methods, endsBefore: session.expireTime };
+        return { principal: session, methods, ...limitsOf(session) };
       }
       case 'hw_ak_sk': {
         const session = await this.#keys.prove(proof, source);
         return {
           principal: session,
           methods: ['hw_ak_sk'],
-          endsBefore: session.expireTime,
-          ...(session.project !== undefined && { onlyProject: session.project }),
+          ...limitsOf(session),
         };
       }
     }
@@ -218,8 +219,14 @@ interface Proven {
   readonly principal: Principal;
   readonly methods: readonly string[];
   readonly endsBefore?: number;
-  readonly onlyProject?: Session['project'];
+  /** Proven by a temporary key, or by what was got by one; its project is the only one. */
+  readonly temporary?: Pick<Session, 'project'>;
 }
+
+const limitsOf = (session: Session): Pick<Proven, 'endsBefore' | 'temporary'> => ({
+  endsBefore: session.expireTime,
+  ...(session.isTemporary === true && { temporary: session }),
+});
 
 /** A scope that does not exist, or that the user may not have: the same to whoever asks. */
 export class ScopeUnknown extends Problem {

@@ -23,15 +23,18 @@ export interface TokenHolder {
   readonly methods?: readonly string[];
   /** It ends with what it was got by, if that ends sooner. */
   readonly endsBefore?: number;
+  /** It is got by a temporary key, or by what was. */
+  readonly isTemporary?: boolean;
 }
 
 /** A new token does not end the old ones. */
 export async function issueToken(store: Store, holder: TokenHolder, now: number): Promise<IssuedToken> {
-  const { user, project, methods = ['password'], endsBefore = Infinity } = holder;
+  const { user, project, methods = ['password'], endsBefore = Infinity, isTemporary = false } = holder;
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const times = { issueTime: now, expireTime: Math.min(now + TOKEN_LIFE_MS, endsBefore) };
   const scope = project === undefined ? {} : { project };
-  await store.write((tx) => insertToken(tx, { hash: hashToken(token), user, methods, ...scope, ...times }));
+  const kept = { hash: hashToken(token), user, methods, isTemporary, ...scope, ...times };
+  await store.write((tx) => insertToken(tx, kept));
   return { token, ...times };
 }
 

@@ -83,6 +83,8 @@ export interface Tables {
     expire_time: number;
     /** How it was got: words such as "password", by comma. */
     methods: Generated<string>;
+    /** 1: by a temporary key. */
+    temporary: Generated<number>;
   };
   /** Unique: (project_id, name). */
   applications: {

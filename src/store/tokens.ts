@@ -12,6 +12,8 @@ export interface StoredToken {
   readonly expireTime: number;
   /** How it was got: "password", "token", "hw_ak_sk"; more than one where the one was got by the other. */
   readonly methods: readonly string[];
+  /** It was got by a temporary key, directly or by another token. */
+  readonly isTemporary?: boolean;
 }
 
 export async function insertToken(tx: Tx, token: StoredToken): Promise<void> {
@@ -24,6 +26,7 @@ export async function insertToken(tx: Tx, token: StoredToken): Promise<void> {
       issue_time: token.issueTime,
       expire_time: token.expireTime,
       methods: token.methods.join(','),
+      temporary: token.isTemporary === true ? 1 : 0,
     })
     .execute();
 }
@@ -40,6 +43,7 @@ export async function findToken(db: Db, hash: string): Promise<StoredToken | und
       issueTime: row.issue_time,
       expireTime: row.expire_time,
       methods: row.methods.split(','),
+      isTemporary: row.temporary === 1 ? true : null,
     })
   );
 }

@@ -104,6 +104,7 @@ for (const { name, create } of databases()) {
       issueTime: 1_000,
       expireTime,
       methods: ['password', 'token'],
+      isTemporary: true,
     });
     const scoped = { ...token('b', 3_000), project: projectId('p1') };
     await store.write(async (tx) => {

@@ -16,7 +16,7 @@ export const securityTokenRoutes =
     app.post(
       '/v3.0/OS-CREDENTIAL/securitytokens',
       {
-        config: { permission: 'own', mayHoldToken: true },
+        config: { permission: 'own', mayHoldToken: true, endsWithKey: true },
         schema: {
           operationId: 'CreateTemporaryAccessKey',
           tags: ['Identity'],

@@ -96,7 +96,7 @@ export const tokenRoutes =
     app.delete(
       '/v3/auth/tokens',
       {
-        config: { permission: 'own' },
+        config: { permission: 'own', endsWithKey: true },
         schema: { operationId: 'DeleteToken', tags, response: { 204: NoContent, ...keystoneErrors } },
       },
       async (request, reply) => {

@@ -5,6 +5,15 @@ import { git } from './0003-git.ts';
 import { builds } from './0004-builds.ts';
 import { configuration } from './0005-configuration.ts';
 import { lists } from './0006-lists.ts';
+import { temporaryTokens } from './0007-temporary-tokens.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
-export const migrations: readonly Migration[] = [firstTables, access, git, builds, configuration, lists];
+export const migrations: readonly Migration[] = [
+  firstTables,
+  access,
+  git,
+  builds,
+  configuration,
+  lists,
+  temporaryTokens,
+];
