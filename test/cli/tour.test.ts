@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
-test('the tour performs the seven steps, loses no request to a broken upgrade, and leaves nothing running', () => {
+test('the tour performs the seven steps, loses no request to a broken upgrade, and leaves nothing running', (t) => {
+  // A folder of this run alone: other tours of the machine are none of its business.
+  const folder = mkdtempSync(join(tmpdir(), 'openstage-of-this-tour-'));
+  chmodSync(folder, 0o711);
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const tour = spawnSync(process.execPath, ['bin/run.mjs', 'src/cli/tour/tour.ts'], {
     encoding: 'utf8',
     timeout: 180_000,
+    env: { ...process.env, TMPDIR: folder },
   });
   assert.equal(tour.status, 0, `${tour.stdout}${tour.stderr}`);
   for (const step of [
@@ -24,9 +31,10 @@ test('the tour performs the seven steps, loses no request to a broken upgrade, a
   assert.match(tour.stdout, /requests during the broken upgrade, 0 failed/);
   assert.equal(tour.stderr, '');
   const left = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && commandOf(name).includes('openstage-tour-'),
+    (name) => /^\d+$/.test(name) && commandOf(name).includes(folder),
   );
   assert.deepEqual(left.map(commandOf), []);
+  assert.deepEqual(readdirSync(folder), [], 'the tour left files behind');
 });
 
 function commandOf(pid: string): string {

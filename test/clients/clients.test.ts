@@ -6,7 +6,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import { textOf } from '../../src/cli/tour/steps.ts';
 import { findGitea, startGitea, type Gitea } from '../git/gitea.ts';
 import { Asking } from './asking.ts';
-import { columnOf, compatibilityPage, untried, type Report } from './compatibility.ts';
+import { columnOf, compatibilityPage, untried, without, type Report } from './compatibility.ts';
 import { REDIRECT_URI, registerApp } from './consent.ts';
 import type { Driver, Result } from './driver.ts';
 import { gitRound } from './git-round.ts';
@@ -119,9 +119,11 @@ test('docs/compatibility.md tells what the clients did', () => {
   assert.ok(reference, 'the reference client has not come through its round');
   const written = readFileSync(PAGE, 'utf8');
   if (!isAll) {
+    // The page is of a machine that has everything; what could not be tried here is not held against it.
+    const left = gitea ? [] : gitOperations;
     assert.deepEqual(
-      columnOf(written, node.name),
-      columnOf(compatibilityPage(reports, reference), node.name),
+      without(left, columnOf(written, node.name)),
+      without(left, columnOf(compatibilityPage(reports, reference), node.name)),
     );
     return;
   }

@@ -86,6 +86,12 @@ export function columnOf(page: string, client: string): Readonly<Record<string, 
   );
 }
 
+export const without = (
+  left: readonly Operation[],
+  column: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(column).filter(([name]) => !left.some((each) => each === name)));
+
 export function compatibilityPage(reports: readonly Report[], reference: Report): string {
   return [
     '# Compatibility',
