@@ -2,6 +2,7 @@ import { globSync } from 'node:fs';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
 import { finished } from 'node:stream/promises';
 
 /**
@@ -18,18 +19,31 @@ if (files.length === 0)
 // Suites that start whole platforms get the machine to themselves: two at once would only make each other late.
 const isHeavy = (file: string) => /^test\/(e2e|crash|cli|clients|attack)\//.test(file);
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
-const TIMEOUT_MS = isAll ? 30 * 60_000 : 5 * 60_000;
+const FILE_MOST_MS = isAll ? 30 * 60_000 : 5 * 60_000;
+/** However slow the machine is, the run ends by itself: what has not ended by then has failed. */
+const ALL_MOST_MS = isAll ? 85 * 60_000 : 30 * 60_000;
+const GRACE_MS = 20_000;
+const SLOWEST = 10;
 
 let failed = 0;
 let passed = 0;
 let skipped = 0;
+const seconds = new Map<string, number>();
+
+const isOver = AbortSignal.timeout(ALL_MOST_MS);
+isOver.addEventListener('abort', () => {
+  console.error(`The tests did not end within ${ALL_MOST_MS / 60_000} minutes and are stopped.`);
+  failed += 1;
+  setTimeout(() => conclude(), GRACE_MS).unref();
+});
 
 async function runFiles(some: string[], concurrency: number): Promise<void> {
   if (some.length === 0) return;
   const stream = run({
     files: some,
     concurrency,
-    timeout: TIMEOUT_MS,
+    timeout: FILE_MOST_MS,
+    signal: isOver,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   stream.on('test:pass', ({ skip, details }) => {
@@ -38,6 +52,12 @@ async function runFiles(some: string[], concurrency: number): Promise<void> {
     else skipped += 1;
   });
   stream.on('test:fail', () => (failed += 1));
+  // The duration of a file is that of all its tests.
+  for (const event of ['test:pass', 'test:fail'] as const)
+    stream.on(event, ({ nesting, file, details }) => {
+      if (nesting > 0 || file === undefined) return;
+      seconds.set(file, (seconds.get(file) ?? 0) + details.duration_ms / 1000);
+    });
   const output = stream.compose(new spec());
   output.pipe(process.stdout, { end: false });
   await finished(output);
@@ -49,12 +69,21 @@ await runFiles(
   Math.max(2, availableParallelism()),
 );
 await runFiles(files.filter(isHeavy), 1);
-if (skipped > 0) {
-  console.error(
-    `${skipped} tests were skipped; a test that cannot run here says so by name and passes, or fails under OPENSTAGE_TEST_ALL=1.`,
-  );
-  failed += skipped;
+conclude();
+
+function conclude(): never {
+  if (skipped > 0) {
+    console.error(
+      `${skipped} tests were skipped; a test that cannot run here says so by name and passes, or fails under OPENSTAGE_TEST_ALL=1.`,
+    );
+    failed += skipped;
+  }
+  const slowest = [...seconds].toSorted(([, a], [, b]) => b - a).slice(0, SLOWEST);
+  if (files.length > SLOWEST)
+    console.log(
+      `\nSlowest: ${slowest.map(([file, took]) => `${relative('.', file)} ${Math.round(took)} s`).join(', ')}`,
+    );
+  console.log(`\n${files.length} files in ${Math.round((performance.now() - start) / 1000)} s`);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 ? 0 : 1);
 }
-console.log(`\n${files.length} files in ${Math.round((performance.now() - start) / 1000)} s`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);

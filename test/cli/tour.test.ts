@@ -30,9 +30,7 @@ test('the tour performs the seven steps, loses no request to a broken upgrade, a
   assert.match(tour.stdout, /the setting DATABASE_HOST is missing/);
   assert.match(tour.stdout, /requests during the broken upgrade, 0 failed/);
   assert.equal(tour.stderr, '');
-  const left = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && commandOf(name).includes(folder),
-  );
+  const left = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && commandOf(name).includes(folder));
   assert.deepEqual(left.map(commandOf), []);
   assert.deepEqual(readdirSync(folder), [], 'the tour left files behind');
 });
