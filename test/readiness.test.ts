@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openStore } from '../src/store/open.ts';
 import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from '../src/readiness.ts';
+import { chosenDatabase } from './store/databases.ts';
 
 const fine = () => Promise.resolve();
 const away = () => Promise.reject(new Error('connect ECONNREFUSED.'));
@@ -30,9 +31,16 @@ test('a store that fails is named, and is fine again when it answers', async (t)
   const tap = () => {
     if (fault) throw fault;
   };
-  const store = await openStore({ dataDir, log: { warn: () => {} }, tap });
+  const { url, drop } = await chosenDatabase().place();
+  const store = await openStore({
+    dataDir,
+    log: { warn: () => {} },
+    tap,
+    ...(url !== undefined && { url }),
+  });
   t.after(async () => {
     await store.close();
+    await drop();
     rmSync(dataDir, { recursive: true });
   });
   const readiness = new Readiness([storeNeeded(store.read)]);

@@ -4,10 +4,12 @@ import { spec } from 'node:test/reporters';
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { findServer, startCluster } from './store/postgres-cluster.ts';
 
 /**
  * Runs every suite, or those whose path contains a word given: `npm test -- store sim`.
- * OPENSTAGE_TEST_ALL=1: full sizes, and a tool that the machine lacks is a failure.
+ * OPENSTAGE_TEST_ALL=1: full sizes, a tool that the machine lacks is a failure, and what a platform with a database
+ * does is tried a second time on PostgreSQL. OPENSTAGE_TEST_DATABASE=postgres: on PostgreSQL alone.
  */
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-') && !word.endsWith('run.ts'));
 const files = globSync('test/**/*.test.ts')
@@ -18,6 +20,8 @@ if (files.length === 0)
 
 // Suites that start whole platforms get the machine to themselves: two at once would only make each other late.
 const isHeavy = (file: string) => /^test\/(e2e|crash|cli|clients|attack)\//.test(file);
+/** Suites whose platform may have either database; the store's own loop over both. */
+const isOnEither = (file: string) => /^test\/(api|actions|reconcile|crash)\//.test(file);
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
 const FILE_MOST_MS = isAll ? 30 * 60_000 : 5 * 60_000;
 /** However slow the machine is, the run ends by itself: what has not ended by then has failed. */
@@ -64,11 +68,33 @@ async function runFiles(some: string[], concurrency: number): Promise<void> {
 }
 
 const start = performance.now();
-await runFiles(
-  files.filter((file) => !isHeavy(file)),
-  Math.max(2, availableParallelism()),
-);
-await runFiles(files.filter(isHeavy), 1);
+
+async function runAll(some: string[]): Promise<void> {
+  await runFiles(
+    some.filter((file) => !isHeavy(file)),
+    Math.max(2, availableParallelism()),
+  );
+  await runFiles(some.filter(isHeavy), 1);
+}
+
+/** One server for all files, which would otherwise start one each. */
+async function runOnPostgres(some: string[]): Promise<void> {
+  const bin = findServer();
+  if (bin === undefined)
+    throw new Error('PostgreSQL is missing here; install it (Debian: apt-get install postgresql).');
+  const cluster = await startCluster(bin);
+  process.env['OPENSTAGE_TEST_DATABASE'] = 'postgres';
+  process.env['OPENSTAGE_TEST_POSTGRES_URL'] = cluster.url('postgres');
+  console.log('\nOn PostgreSQL:');
+  await runAll(some);
+  await cluster.stop();
+}
+
+if (process.env['OPENSTAGE_TEST_DATABASE'] === 'postgres') await runOnPostgres(files);
+else {
+  await runAll(files);
+  if (isAll && files.some(isOnEither)) await runOnPostgres(files.filter(isOnEither));
+}
 conclude();
 
 function conclude(): never {

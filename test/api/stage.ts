@@ -24,6 +24,7 @@ import { insertProject, findProject } from '../../src/store/projects.ts';
 import { grantRole } from '../../src/store/role-assignments.ts';
 import { insertUser } from '../../src/store/users.ts';
 import { removeData } from '../../src/cli/tour/remove-data.ts';
+import { chosenDatabase } from '../store/databases.ts';
 import { assertFits } from './schemas.ts';
 
 export const ENVIRONMENT = '6e763000-9128-4a9d-adea-34c42cc5344d';
@@ -255,7 +256,8 @@ export async function openStage(
   const tap = () => {
     if (faults.next) throw faults.next;
   };
-  const store = await openStore({ dataDir, log, tap });
+  const { url, drop } = await chosenDatabase().place();
+  const store = await openStore({ dataDir, log, tap, ...(url !== undefined && { url }) });
   const now = changes.now ?? Date.now;
   const key = { id: 'test', bytes: randomBytes(32) };
   const { project, admin } = await seedPlatform(store, {
@@ -304,6 +306,7 @@ export async function openStage(
   t.after(async () => {
     await api.close();
     await store.close();
+    await drop();
     removeData(dataDir);
   });
   const { token } = await issueToken(store, { user: admin, project }, now());

@@ -11,6 +11,7 @@ import { packSample } from '../../src/cli/tour/packages.ts';
 import { applications, daemon, running, type Daemon } from './processes.ts';
 import { Random } from './random.ts';
 import { removeData } from '../../src/cli/tour/remove-data.ts';
+import { chosenDatabase } from '../store/databases.ts';
 import { Victim } from './victim.ts';
 
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
@@ -23,7 +24,8 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
   const random = new Random(seed);
   const dataDir = mkdtempSync(join(tmpdir(), 'openstage-crash-'));
   chmodSync(dataDir, 0o711);
-  const victim = new Victim(dataDir);
+  const { url, drop } = await chosenDatabase().place();
+  const victim = new Victim(dataDir, url);
   t.after(async () => {
     await victim.kill('SIGTERM');
     const down = spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir], {
@@ -35,6 +37,7 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
       [],
     );
     assert.equal(applications(dataDir).size, 0);
+    await drop();
     removeData(dataDir);
   });
   await victim.start();
@@ -82,6 +85,7 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
     () => world.difference(dataDir),
   );
   assert.deepEqual(existsSync(join(dataDir, 'tmp')) ? readdirSync(join(dataDir, 'tmp')) : [], []);
+  if (url !== undefined) return;
   const database = new DatabaseSync(join(dataDir, 'openstage.db'), { readOnly: true });
   assert.equal(memberOf(database.prepare('pragma integrity_check').get(), 'integrity_check'), 'ok');
   database.close();

@@ -9,6 +9,7 @@ import { listOf, textOf } from '../../src/cli/tour/steps.ts';
 import { GitServer } from '../builders/git-server.ts';
 import { running } from './processes.ts';
 import { removeData } from '../../src/cli/tour/remove-data.ts';
+import { chosenDatabase } from '../store/databases.ts';
 import { Victim } from './victim.ts';
 
 const MOST_MS = 4 * 60_000;
@@ -27,10 +28,12 @@ test('a platform killed in the clone and in the build leaves nothing behind, and
   chmodSync(dataDir, 0o711);
   const gate = mkdtempSync(join(tmpdir(), 'openstage-gate-'));
   chmodSync(gate, 0o755);
-  const victim = new Victim(dataDir);
+  const { url, drop } = await chosenDatabase().place();
+  const victim = new Victim(dataDir, url);
   t.after(async () => {
     await victim.kill('SIGTERM');
     spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
+    await drop();
     for (const dir of [dataDir, gate]) removeData(dir);
   });
   const git = await GitServer.start(t);

@@ -20,6 +20,7 @@ import { listOf, textOf } from '../../src/cli/tour/steps.ts';
 import { Deployer } from '../e2e/deployer.ts';
 import { applications, daemon, running } from './processes.ts';
 import { removeData } from '../../src/cli/tour/remove-data.ts';
+import { chosenDatabase } from '../store/databases.ts';
 import { Victim } from './victim.ts';
 
 const MOST_MS = 60_000;
@@ -34,8 +35,9 @@ test('npm ci and an upgrade of the platform, there and back, under load: no requ
   const old = aCheckout(join(dir, 'old'));
   const next = aCheckout(join(dir, 'next'));
   makeNewer(next.root);
-  const before = new Victim(dataDir, old);
-  const after = new Victim(dataDir, next);
+  const { url, drop } = await chosenDatabase().place();
+  const before = new Victim(dataDir, url, old);
+  const after = new Victim(dataDir, url, next);
   t.after(async () => {
     await before.kill('SIGTERM');
     await after.kill('SIGTERM');
@@ -44,6 +46,7 @@ test('npm ci and an upgrade of the platform, there and back, under load: no requ
       running().filter(({ command }) => command.includes(dataDir)),
       [],
     );
+    await drop();
     removeData(dir);
   });
 

@@ -13,12 +13,19 @@ interface Checkout {
 export class Victim {
   readonly dataDir: string;
   readonly #checkout: Checkout;
+  readonly #databaseUrl: string | undefined;
   #child: ChildProcess | undefined;
   #platform: RunningPlatform | undefined;
   #client: Client | undefined;
 
-  constructor(dataDir: string, checkout: Checkout = { root: '.', node: process.execPath }) {
+  /** Without an address: on SQLite in the data directory. */
+  constructor(
+    dataDir: string,
+    databaseUrl: string | undefined,
+    checkout: Checkout = { root: '.', node: process.execPath },
+  ) {
     this.dataDir = dataDir;
+    this.#databaseUrl = databaseUrl;
     this.#checkout = checkout;
   }
 
@@ -43,6 +50,10 @@ export class Victim {
     const words = ['bin/openstage.mjs', 'serve', '--data-dir', this.dataDir, ...ports];
     const child = spawn(node, words, {
       cwd: root,
+      env: {
+        ...process.env,
+        ...(this.#databaseUrl !== undefined && { OPENSTAGE_DATABASE_URL: this.#databaseUrl }),
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#child = child;

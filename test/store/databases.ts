@@ -17,8 +17,17 @@ export interface TestDatabase {
   open(options?: { readonly tap?: Tap }): Promise<Store>;
 }
 
+/** Where a database is, and how it goes; SQLite's goes with its data directory. */
+export interface Place {
+  /** Absent: SQLite in the data directory. */
+  readonly url?: string;
+  drop(): Promise<void>;
+}
+
 export interface Kind {
   readonly name: 'SQLite' | 'PostgreSQL';
+  /** For stages and whole platforms, which open it themselves. */
+  place(options?: { readonly migrated?: boolean }): Promise<Place>;
   /** With the tables in place, as `migrated` says, or without any. */
   create(t: TestContext, options?: { readonly migrated?: boolean }): Promise<TestDatabase>;
 }
@@ -50,6 +59,7 @@ function temporaryDir(t: TestContext): string {
 
 const sqlite: Kind = {
   name: 'SQLite',
+  place: () => Promise.resolve({ drop: () => Promise.resolve() }),
   create: (t) => Promise.resolve(testDatabase(t, temporaryDir(t))),
 };
 
@@ -81,29 +91,58 @@ function postgres(server: () => Promise<(database: string) => string>): Kind {
     await store.close();
     return name;
   };
+  const place = async ({ migrated = true }: { readonly migrated?: boolean } = {}) => {
+    const url = await server();
+    const name = newName();
+    const source = migrated ? await (template ??= makeTemplate(url)) : 'template1';
+    await execute(url('postgres'), `create database ${name} template ${source}`);
+    return {
+      url: url(name),
+      drop: () => execute(url('postgres'), `drop database if exists ${name} with (force)`),
+    };
+  };
   return {
     name: 'PostgreSQL',
-    async create(t, { migrated = true } = {}) {
-      const url = await server();
-      const name = newName();
-      const source = migrated ? await (template ??= makeTemplate(url)) : 'template1';
-      await execute(url('postgres'), `create database ${name} template ${source}`);
-      t.after(() => execute(url('postgres'), `drop database ${name} with (force)`));
-      return testDatabase(t, temporaryDir(t), url(name));
+    place,
+    async create(t, options) {
+      const { url, drop } = await place(options);
+      t.after(drop);
+      return testDatabase(t, temporaryDir(t), url);
     },
   };
 }
 
 let cluster: Promise<(database: string) => string> | undefined;
 
+function findPostgres(): Kind | undefined {
+  const given = process.env['OPENSTAGE_TEST_POSTGRES_URL'];
+  if (given) return postgres(() => Promise.resolve(withDatabase(given)));
+  const bin = findServer();
+  return bin === undefined
+    ? undefined
+    : postgres(() => (cluster ??= startCluster(bin).then(({ url }) => url)));
+}
+
+let chosen: Kind | undefined;
+
+/** The one that suites with a whole platform run on: SQLite, or what OPENSTAGE_TEST_DATABASE names. */
+export function chosenDatabase(): Kind {
+  return (chosen ??= choose(process.env['OPENSTAGE_TEST_DATABASE'] ?? 'sqlite'));
+}
+
+function choose(word: string): Kind {
+  if (word === 'sqlite') return sqlite;
+  if (word !== 'postgres')
+    throw new Error(`OPENSTAGE_TEST_DATABASE is "${word}"; expected sqlite or postgres.`);
+  const found = findPostgres();
+  if (!found) throw new Error('PostgreSQL is missing here; install it (Debian: apt-get install postgresql).');
+  return found;
+}
+
 /** Every database that this machine has; a suite loops over them. Those that are missing are named by a test. */
 export function databases(): readonly Kind[] {
-  const given = process.env['OPENSTAGE_TEST_POSTGRES_URL'];
-  if (given) return [sqlite, postgres(() => Promise.resolve(withDatabase(given)))];
-  const bin = findServer();
-  if (bin !== undefined) {
-    return [sqlite, postgres(() => (cluster ??= startCluster(bin).then(({ url }) => url)))];
-  }
+  const found = findPostgres();
+  if (found) return [sqlite, found];
   test('PostgreSQL is missing here (Debian: apt-get install postgresql), so its tests are left out', () => {
     if (process.env['OPENSTAGE_TEST_ALL'] === '1')
       throw new Error('Nothing may be left out: install PostgreSQL.');
