@@ -1,9 +1,10 @@
 import type { SealedVariable } from './envelope.ts';
-import type { BuildKey, HostId, InstanceId } from './ids.ts';
-import type { Launch } from './launch.ts';
+import type { HostId, InstanceId } from './ids.ts';
 import type { Hook } from './lifecycle.ts';
+import type { Placement } from './placement.ts';
 import type { Probe } from './release.ts';
 import type { Volume } from './volume.ts';
+import type { Workload } from './workload.ts';
 
 /** What one replica may use. */
 export interface Limits {
@@ -17,14 +18,10 @@ export interface Rollout {
   readonly instance: InstanceId;
   /** Rises per instance, never reused. */
   readonly number: number;
-  /** Ordinal n runs on hosts[n % hosts.length]. Never empty. */
-  readonly hosts: readonly HostId[];
-  /** Numeric user of the application; absent: the platform's own user. */
-  readonly user?: number;
-  readonly build: BuildKey;
+  readonly placement: Placement;
+  readonly workload: Workload;
   /** Absolute directory of the build on the host. */
   readonly releaseDir: string;
-  readonly launch: Launch;
   readonly env: readonly SealedVariable[];
   readonly limits: Limits;
   readonly readiness?: Probe;

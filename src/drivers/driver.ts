@@ -11,7 +11,7 @@ export interface Driver {
   /** What is missing for so many replicas, before anything changes; empty when all is well. */
   check(rollout: Rollout, count: number): Promise<readonly Problem[]>;
   /** What is missing for a release's volumes, which can be told before it is built. */
-  checkVolumes(wanted: Pick<Rollout, 'volumes' | 'user'>): Promise<readonly Problem[]>;
+  checkVolumes(wanted: Pick<Rollout, 'volumes' | 'placement'>): Promise<readonly Problem[]>;
   /** Only adds: replicas 0 .. count-1 exist and are being kept alive when it returns. What is there is left alone. */
   ensure(rollout: Rollout, count: number, stop: AbortSignal): Promise<void>;
   /** Only removes: ends the replicas of this rollout from ordinal `keep` on, by SIGTERM, then SIGKILL after the grace, and waits until they are gone with all they left. */

@@ -7,7 +7,14 @@ import type { Rollout } from '../domain/rollout.ts';
 import type { Task } from '../jobs/kind.ts';
 import type { Instance } from '../store/instances.ts';
 import { findProject } from '../store/projects.ts';
-import { loadInstance, loadRelease, loadRollout, loadRuntime, volumesOf } from './load-rollout.ts';
+import {
+  loadInstance,
+  loadRelease,
+  loadRollout,
+  loadRuntime,
+  placementOf,
+  volumesOf,
+} from './load-rollout.ts';
 import type { Parts } from './parts.ts';
 
 /** What only the machine can tell, before anything changes: can the driver be reached, is the runtime there, is there room. */
@@ -27,8 +34,8 @@ export const checkTarget: Task<Parts> = {
     }
     const { volumes } = volumesOf(release.content);
     await checkGranted(parts, instance, volumes);
-    const wanted = { ...(volumes && { volumes }), ...(instance.uid !== undefined && { user: instance.uid }) };
-    const [lack] = await driver.checkVolumes(wanted);
+    const placement = await placementOf(parts, instance, plan.hosts);
+    const [lack] = await driver.checkVolumes({ placement, ...(volumes && { volumes }) });
     if (lack) throw lack;
     if (release.launch) {
       const [problem] = await driver.check(

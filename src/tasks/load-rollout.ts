@@ -3,6 +3,7 @@ import type { SealedVariable } from '../domain/envelope.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { HostId, InstanceId } from '../domain/ids.ts';
 import { withEntrypoint } from '../domain/lifecycle.ts';
+import type { Placement } from '../domain/placement.ts';
 import type { Release, ReleaseContent } from '../domain/release.ts';
 import type { Rollout } from '../domain/rollout.ts';
 import { findRuntime, runtimes } from '../runtimes/all.ts';
@@ -58,12 +59,12 @@ export async function loadRuntime(parts: Pick<Parts, 'store'>, instance: Instanc
   return runtime;
 }
 
-/** Everything a driver needs to run one rollout, on the hosts that a plan picked or on the instance's own. */
+/** Everything a driver needs to run one rollout. */
 export async function loadRollout(
   parts: Parts,
   instance: Instance,
   number: number,
-  picked: readonly HostId[] | undefined = instance.hosts,
+  picked?: readonly HostId[],
 ): Promise<Rollout> {
   const { content, build, launch } = await loadRelease(parts, instance, number);
   if (!build || !launch) {
@@ -76,11 +77,13 @@ export async function loadRollout(
   return {
     instance: instance.id,
     number,
-    hosts: picked ?? (await hostsOf(parts, instance)),
-    ...(instance.uid !== undefined && { user: instance.uid }),
-    build,
+    placement: await placementOf(parts, instance, picked),
+    workload: {
+      form: 'directory',
+      build,
+      launch: withEntrypoint(launch, content.lifecycle?.entrypoint),
+    },
     releaseDir: parts.builds.dir(build),
-    launch: withEntrypoint(launch, content.lifecycle?.entrypoint),
     env: lastOfEachName([...given, ...content.inheritedEnv, ...content.env]),
     limits: limitsOf(content.flavorId),
     ...(content.readiness && { readiness: content.readiness }),
@@ -103,8 +106,24 @@ function lastOfEachName(variables: readonly SealedVariable[]): readonly SealedVa
   return variables.filter((variable) => last.get(variable.name) === variable);
 }
 
+/** On the hosts that a plan picked, or on the instance's own, or on all of its environment. */
+export async function placementOf(
+  parts: Pick<Parts, 'store'>,
+  instance: Instance,
+  picked: readonly HostId[] | undefined = instance.hosts,
+): Promise<Placement> {
+  return {
+    on: 'hosts',
+    hosts: picked ?? (await hostsOf(parts, instance)),
+    ...(instance.uid !== undefined && { user: instance.uid }),
+  };
+}
+
 /** All of its environment. */
-async function hostsOf({ store }: Parts, { project, environment }: Instance): Promise<readonly HostId[]> {
+async function hostsOf(
+  { store }: Pick<Parts, 'store'>,
+  { project, environment }: Instance,
+): Promise<readonly HostId[]> {
   const found = await findEnvironment(store.read, project, environment);
   return listHostsAmong(store.read, found?.baseResources ?? []);
 }

@@ -19,7 +19,9 @@ export const provisionReplicas: Task<Parts> = {
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
     if (problem) throw problem;
-    progress(`starting ${plan.replicas} on the driver "${driver.name}": ${rollout.launch.runtimeVersion}`);
+    progress(
+      `starting ${plan.replicas} on the driver "${driver.name}": ${rollout.workload.launch.runtimeVersion}`,
+    );
     await driver.ensure(rollout, plan.replicas, stop);
   },
   async undo({ plan, parts, write }) {

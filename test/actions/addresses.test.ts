@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunningStage } from './running-stage.ts';
 
-const lastBuild = ({ driver }: RunningStage) => driver.asked.at(-1)?.build;
+const lastBuild = ({ driver }: RunningStage) => driver.asked.at(-1)?.workload.build;
 
 test('an address is resolved anew by a change, and by nothing else; a rollback runs the very bytes of then', async (t) => {
   const running = await RunningStage.open(t);

@@ -217,14 +217,14 @@ test('where none are picked, replicas go to the hosts of their environment and t
   const other = hostId('host-2');
   await stage.store.write((tx) => upsertHost(tx, { id: other, name: 'elsewhere', createTime: LATER }));
   const one = await running.deployed({ replica: 2 });
-  assert.deepEqual(driver.asked.at(-1)?.hosts, [HOST]);
+  assert.deepEqual(driver.asked.at(-1)?.placement.hosts, [HOST]);
   const environment = (await stage.get(one)).text('environment_id');
   const added = await stage.patch(`/environments/${environment}/resources`, {
     add_base_resources: [{ id: other, type: 'ecs' }],
   });
   assert.equal(added.status, 200, added.raw);
   assert.equal((await running.act(one, 'restart')).status, 'SUCCEEDED');
-  assert.deepEqual(driver.asked.at(-1)?.hosts, [HOST, other]);
+  assert.deepEqual(driver.asked.at(-1)?.placement.hosts, [HOST, other]);
   assert.deepEqual(
     [...driver.replicas.values()].map(({ host }) => host),
     [HOST, other],
@@ -242,6 +242,6 @@ test('hosts that a scale picks are those that its new replicas go to', async (t)
     add_base_resources: [{ id: other, type: 'ecs' }],
   });
   assert.equal((await running.act(one, 'scale', { replica: 2, hosts: [other] })).status, 'SUCCEEDED');
-  assert.deepEqual(driver.asked.at(-1)?.hosts, [other]);
+  assert.deepEqual(driver.asked.at(-1)?.placement.hosts, [other]);
   assert.deepEqual((await stored(running, one)).hosts, [other]);
 });

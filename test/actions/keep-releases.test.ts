@@ -50,7 +50,10 @@ test('with OPENSTAGE_KEEP_RELEASES=2 the newest two can be rolled back to and st
   assert.equal((await running.act(one, 'rollback', { version: '3' })).status, 'SUCCEEDED');
   assert.deepEqual(await listed(), ['5', '4']);
   const served = driver.asked.at(-1);
-  assert.equal(served?.releaseDir, builds.dir(served?.build ?? assert.fail('nothing was asked for')));
+  assert.equal(
+    served?.releaseDir,
+    builds.dir(served?.workload.build ?? assert.fail('nothing was asked for')),
+  );
 
   await running.ended(await stage.delete(one));
   running.skip(2 * HOURS_MS);

@@ -58,7 +58,8 @@ export class ScriptedDriver implements Driver {
   async *watch(): AsyncIterable<InstanceId> {}
 
   #replica(rollout: Rollout, id: ReplicaId): Observed {
-    const host = rollout.hosts[id.ordinal % rollout.hosts.length];
+    const { hosts } = rollout.placement;
+    const host = hosts[id.ordinal % hosts.length];
     if (host === undefined) throw new Error('The rollout names no host.');
     const isBroken = this.isBroken && id.rollout > this.sparedRollout;
     return {

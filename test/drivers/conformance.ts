@@ -106,7 +106,9 @@ export function holdsItsPromises(name: string, open: (test: TestContext) => Prom
     const wanted = rollout();
     await driver.ensure(wanted, 1, never());
     const [before] = await ready(driver, wanted, 1);
-    await driver.ensure({ ...wanted, hosts: [...wanted.hosts, hostId('another')] }, 1, never());
+    const { placement } = wanted;
+    const wider = { ...placement, hosts: [...placement.hosts, hostId('another')] };
+    await driver.ensure({ ...wanted, placement: wider }, 1, never());
     assert.deepEqual(identities(await driver.observe(wanted.instance)), identities(before ? [before] : []));
   });
 
@@ -135,7 +137,7 @@ export function holdsItsPromises(name: string, open: (test: TestContext) => Prom
     const response = await fetch(`http://${replica.address.host}:${replica.address.port}/`);
     assert.equal(response.status, 200);
     assert.equal(replica.state, 'running');
-    assert.equal(replica.runtimeVersion, wanted.launch.runtimeVersion);
+    assert.equal(replica.runtimeVersion, wanted.workload.launch.runtimeVersion);
   });
 
   promise('logs give the last lines, and none for what never was', async ({ driver, rollout }) => {

@@ -10,7 +10,7 @@ import { makeMountPoint } from './supervisor/volumes.ts';
 /** What this host lacks for volumes; nothing is made. */
 export async function checkVolumes(
   dataDir: string,
-  { volumes = [], user }: Pick<Rollout, 'volumes' | 'user'>,
+  { volumes = [], placement: { user } }: Pick<Rollout, 'volumes' | 'placement'>,
 ): Promise<readonly Problem[]> {
   const sentences = [
     ...volumes.map((volume) => hostDirectory(volume, user)),

@@ -37,8 +37,8 @@ const lack = (sentence: string): Lack => ({ code: 'targetUnavailable', sentence 
 const toProblem = ({ code, sentence }: Lack): Problem => new Problem(code, sentence);
 
 /** Where the launch's words lie, as far as they lie outside the replica, which does not exist yet. */
-function commandOf({ launch, releaseDir }: Rollout): string | undefined {
-  const [command] = launch.argv;
+function commandOf({ workload, releaseDir }: Rollout): string | undefined {
+  const [command] = workload.launch.argv;
   if (command === undefined || command.includes('{{replicaDir}}')) return undefined;
   return fill(command, { port: 0, replicaDir: '', releaseDir });
 }
@@ -66,8 +66,10 @@ function isExecutable(path: string): boolean {
 }
 
 /** Where the kernel will look for a command without a directory. */
-function searched({ launch, releaseDir }: Rollout): readonly string[] {
-  return fill(launch.env['PATH'] ?? SYSTEM_PATH, { port: 0, replicaDir: '', releaseDir }).split(delimiter);
+function searched({ workload, releaseDir }: Rollout): readonly string[] {
+  return fill(workload.launch.env['PATH'] ?? SYSTEM_PATH, { port: 0, replicaDir: '', releaseDir }).split(
+    delimiter,
+  );
 }
 
 function portRoom(count: number, { low, high, held }: Ports): Lack | undefined {
@@ -97,7 +99,7 @@ function memoryRoom({ limits }: Rollout): Lack | undefined {
 
 /** Every directory on the way must let the application's user through. */
 function ways(dataDir: string, rollout: Rollout): (Lack | undefined)[] {
-  const { user } = rollout;
+  const { user } = rollout.placement;
   if (user === undefined) return [];
   const command = commandOf(rollout);
   const blocked = [

@@ -66,7 +66,7 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   await link.open();
 
   const isHere = (rollout: Rollout, ordinal: number): boolean =>
-    rollout.hosts[ordinal % rollout.hosts.length] === host;
+    rollout.placement.hosts[ordinal % rollout.placement.hosts.length] === host;
   const here = (rollout: Rollout, count: number): number[] =>
     Array.from({ length: count }, (_, ordinal) => ordinal).filter((ordinal) => isHere(rollout, ordinal));
   const observe = async (instance?: InstanceId): Promise<readonly Observed[]> => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SLEEP, TestHost, WEB } from './test-host.ts';
+import { launched, SLEEP, TestHost, WEB } from './test-host.ts';
 
 test('where all is well nothing is missing', async (t) => {
   const host = new TestHost(t);
@@ -25,7 +25,7 @@ test('a program that the build brings is not missed before the build', async (t)
   const rollout = host.rollout(['{{releaseDir}}/package/start']);
   assert.equal((await driver.check(rollout, 1)).length, 1);
   assert.deepEqual(await driver.check({ ...rollout, releaseDir: join(host.dir, 'not-built') }, 1), []);
-  const unplanned = { ...rollout, launch: { ...rollout.launch, argv: [] } };
+  const unplanned = launched(rollout, { argv: [] });
   assert.deepEqual(await driver.check(unplanned, 1), []);
 });
 

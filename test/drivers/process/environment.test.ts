@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { record, text } from '../../../src/drivers/process/supervisor/shape.ts';
 import { has, isRoot } from './machine.ts';
-import { ask, logOf, never, TestHost, until, untilReady, WEB } from './test-host.ts';
+import { ask, launched, logOf, never, TestHost, until, untilReady, WEB } from './test-host.ts';
 
 const USER = 210_042;
 const isTexts = record(text);
@@ -58,13 +58,11 @@ test('an application sees nothing of the platform’s own environment', async (t
 test('home and temporary directory are the replica’s own, and launch files lie beside them', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
-  const rollout = host.rollout(WEB);
-  const launch = {
-    ...rollout.launch,
+  const rollout = launched(host.rollout(WEB), {
     env: { CONF: '{{replicaDir}}/conf/server.conf' },
     files: [{ path: 'conf/server.conf', content: 'port={{port}} release={{releaseDir}}' }],
-  };
-  await driver.ensure({ ...rollout, launch }, 1, never());
+  });
+  await driver.ensure(rollout, 1, never());
   const [replica] = await untilReady(driver, rollout);
   assert.ok(replica);
   const env: unknown = JSON.parse(await ask(replica, '/env'));
@@ -79,9 +77,8 @@ test('home and temporary directory are the replica’s own, and launch files lie
 test('a launch file that leaves the replica’s directory is refused', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
-  const rollout = host.rollout(WEB);
-  const launch = { ...rollout.launch, files: [{ path: 'a/../../state.json', content: '' }] };
-  await driver.ensure({ ...rollout, launch }, 1, never());
+  const rollout = launched(host.rollout(WEB), { files: [{ path: 'a/../../state.json', content: '' }] });
+  await driver.ensure(rollout, 1, never());
   const seen = await until('it failed', async () => (await driver.observe()).find((each) => each.lastExit));
   assert.match(seen?.readiness.saw ?? '', /not inside the replica's directory/);
 });
@@ -132,8 +129,7 @@ test('an application runs as its own user and reads nothing of the platform or o
     },
   });
   assert.equal(rollout.instance, 'instance-2');
-  const launch = { ...rollout.launch, files: [{ path: 'conf/of.user', content: 'x' }] };
-  await driver.ensure({ ...rollout, launch }, 1, never());
+  await driver.ensure(launched(rollout, { files: [{ path: 'conf/of.user', content: 'x' }] }), 1, never());
   const [replica] = await untilReady(driver, rollout);
   assert.ok(replica);
   const who: unknown = JSON.parse(await ask(replica, '/whoami'));
@@ -160,8 +156,8 @@ test('a link that an application plants is not followed with more rights than it
     }
     ${WEB}`;
   const rollout = host.rollout(plant, { user: USER, variables: { TREASURE: treasure } });
-  const launch = { ...rollout.launch, files: [{ path: 'conf/server.conf', content: 'overwritten' }] };
-  await driver.ensure({ ...rollout, launch }, 1, never());
+  const files = [{ path: 'conf/server.conf', content: 'overwritten' }];
+  await driver.ensure(launched(rollout, { files }), 1, never());
   const [replica] = await untilReady(driver, rollout);
   assert.ok(replica);
   await ask(replica, '/exit');

@@ -8,7 +8,7 @@ import { withEntrypoint } from '../../../src/domain/lifecycle.ts';
 import { describeExit } from '../../../src/domain/rollout.ts';
 import { VERSION } from '../../../src/drivers/process/supervisor/protocol.ts';
 import { socketPath } from '../../../src/drivers/process/supervisor/socket-path.ts';
-import { ask, logOf, never, TestHost, until, untilReady, WEB } from './test-host.ts';
+import { ask, launched, logOf, never, TestHost, until, untilReady, WEB } from './test-host.ts';
 
 /** Appends its words, its user and its cgroup's first line to a file that everybody may write. */
 const note = (file: string, words: string): readonly string[] => [
@@ -39,7 +39,7 @@ test('an entrypoint replaces the start line of the runtime, with the port where 
       '$(PORT)',
     ],
   };
-  const rollout = { ...plain, launch: withEntrypoint(plain.launch, entrypoint) };
+  const rollout = launched(plain, withEntrypoint(plain.workload.launch, entrypoint));
   await driver.ensure(rollout, 1, never());
   const [replica] = await untilReady(driver, rollout);
   assert.ok(replica);
@@ -71,12 +71,12 @@ test('an entrypoint that is not on the host fails the check with its name', asyn
   const driver = await host.driver();
   const plain = host.rollout(WEB);
   for (const command of ['no-such-program', '/nowhere/program']) {
-    const launch = withEntrypoint(plain.launch, { command: [command], args: [] });
-    const [problem] = await driver.check({ ...plain, launch }, 1);
+    const launch = withEntrypoint(plain.workload.launch, { command: [command], args: [] });
+    const [problem] = await driver.check(launched(plain, launch), 1);
     assert.match(String(problem?.message), new RegExp(`^${command} is not there`));
   }
-  const launch = withEntrypoint(plain.launch, { command: ['sleep'], args: ['1'] });
-  assert.deepEqual(await driver.check({ ...plain, launch }, 1), []);
+  const launch = withEntrypoint(plain.workload.launch, { command: ['sleep'], args: ['1'] });
+  assert.deepEqual(await driver.check(launched(plain, launch), 1), []);
 });
 
 test('post-start is done once the process lives, as its user and within its limits, before it counts as ready', async (t) => {

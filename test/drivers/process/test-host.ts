@@ -16,6 +16,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { formatKey, seal } from '../../../src/domain/envelope.ts';
 import type { Key } from '../../../src/domain/envelope.ts';
 import { buildKey, hostId, instanceId } from '../../../src/domain/ids.ts';
+import type { Launch } from '../../../src/domain/launch.ts';
 import type { Observed, Rollout } from '../../../src/domain/rollout.ts';
 import { openProcessDriver } from '../../../src/drivers/process/driver.ts';
 import type { ProcessDriver, ProcessDriverOptions } from '../../../src/drivers/process/driver.ts';
@@ -100,9 +101,12 @@ export class TestHost {
   /** A release directory with one program in it, run by this Node. */
   rollout(
     program: string | readonly string[],
-    more: Partial<Rollout> & { readonly variables?: Record<string, string> } = {},
+    more: Partial<Rollout> & {
+      readonly variables?: Record<string, string>;
+      readonly user?: number;
+    } = {},
   ): Rollout {
-    const { variables = {}, ...rest } = more;
+    const { variables = {}, user, ...rest } = more;
     this.#instances += 1;
     const releaseDir = join(this.dir, `release-${this.#instances}`);
     mkdirSync(join(releaseDir, 'package'), { recursive: true });
@@ -110,17 +114,20 @@ export class TestHost {
     return {
       instance: instanceId(`instance-${this.#instances}`),
       number: 1,
-      hosts: [HOST],
-      build: buildKey('build'),
-      releaseDir,
-      launch: {
-        argv: typeof program === 'string' ? [process.execPath, '{{releaseDir}}/package/app.cjs'] : program,
-        cwd: '{{releaseDir}}/package',
-        env: {},
-        portVariables: ['SERVER_PORT'],
-        files: [],
-        runtimeVersion: `Node.js ${process.versions.node}`,
+      placement: { on: 'hosts', hosts: [HOST], ...(user !== undefined && { user }) },
+      workload: {
+        form: 'directory',
+        build: buildKey('build'),
+        launch: {
+          argv: typeof program === 'string' ? [process.execPath, '{{releaseDir}}/package/app.cjs'] : program,
+          cwd: '{{releaseDir}}/package',
+          env: {},
+          portVariables: ['SERVER_PORT'],
+          files: [],
+          runtimeVersion: `Node.js ${process.versions.node}`,
+        },
       },
+      releaseDir,
       env: Object.entries(variables).map(([name, value]) => ({
         name,
         value: seal(this.key, value, randomBytes(12)),
@@ -166,6 +173,11 @@ export class TestHost {
     removeData(this.dir);
   }
 }
+
+export const launched = (rollout: Rollout, change: Partial<Launch>): Rollout => ({
+  ...rollout,
+  workload: { ...rollout.workload, launch: { ...rollout.workload.launch, ...change } },
+});
 
 /** Test files run side by side: each takes a range of its own. */
 export function portRange(): { low: number; high: number } {

@@ -17,9 +17,10 @@ import { test, type TestContext } from 'node:test';
 import type { Rollout } from '../../../src/domain/rollout.ts';
 import type { Volume } from '../../../src/domain/volume.ts';
 import { whyNoMounts } from '../../../src/drivers/process/supervisor/namespace.ts';
-import { ask, logOf, never, TestHost, until, untilReady } from './test-host.ts';
+import { ask, HOST, logOf, never, TestHost, until, untilReady } from './test-host.ts';
 
 const USER = 210_002;
+const PLACEMENT = { on: 'hosts', hosts: [HOST], user: USER } as const;
 const isRoot = process.getuid?.() === 0;
 const mayMount = isRoot && (await whyNoMounts('/srv', true)) === undefined;
 
@@ -196,7 +197,7 @@ if (mayMount) {
       await driver.retire(rollout.instance, rollout.number, 0, 0);
     }
     assert.deepEqual(readdirSync(secret), []);
-    const [problem] = await driver.checkVolumes({ volumes: volumes.slice(0, 1), user: USER });
+    const [problem] = await driver.checkVolumes({ volumes: volumes.slice(0, 1), placement: PLACEMENT });
     assert.match(String(problem?.message), /leads to .*secret, which is outside/);
   });
 
@@ -211,7 +212,7 @@ if (mayMount) {
       [`${place}/link`, /is a link/],
       [`${place}/link/x`, /is a link on the way/],
     ] as const) {
-      const [problem] = await driver.checkVolumes({ volumes: [empty(path)], user: USER });
+      const [problem] = await driver.checkVolumes({ volumes: [empty(path)], placement: PLACEMENT });
       assert.match(String(problem?.message), says);
     }
     assert.equal(existsSync(`${open}/x`), false);
@@ -229,7 +230,7 @@ if (mayMount) {
       mounts: [{ path: `${place}/data`, readOnly }],
     });
     const check = async (volume: Volume) =>
-      (await driver.checkVolumes({ volumes: [volume], user: USER })).map(({ message }) => message);
+      (await driver.checkVolumes({ volumes: [volume], placement: PLACEMENT })).map(({ message }) => message);
     assert.match(String(await check(wanting(closed, false))), /user 210002 may not write to .*chown 210002/);
     assert.deepEqual(await check(wanting(closed, true)), []);
     assert.match(

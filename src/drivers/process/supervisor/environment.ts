@@ -37,18 +37,18 @@ export function environmentFor({
 }): Record<string, string> {
   const places = placesOf(rollout, files, port);
   const env: Record<string, string> = {
-    PATH: [dirname(fill(rollout.launch.argv[0] ?? '/bin/sh', places)), SYSTEM_PATH].join(delimiter),
+    PATH: [dirname(fill(rollout.workload.launch.argv[0] ?? '/bin/sh', places)), SYSTEM_PATH].join(delimiter),
     HOME: files.home,
     TMPDIR: files.tmp,
     LANG: 'C.UTF-8',
     TZ: 'UTC',
   };
-  for (const [name, value] of Object.entries(rollout.launch.env)) env[name] = fill(value, places);
+  for (const [name, value] of Object.entries(rollout.workload.launch.env)) env[name] = fill(value, places);
   if (rollout.env.length > 0) {
     const key = parseKey(readFileSync(keyFile, 'utf8'));
     for (const { name, value } of rollout.env) env[name] = unseal(key, value);
   }
-  for (const name of ['PORT', ...rollout.launch.portVariables]) env[name] = String(port);
+  for (const name of ['PORT', ...rollout.workload.launch.portVariables]) env[name] = String(port);
   for (const name of ['HOST', 'SERVER_ADDRESS']) env[name] = LOOPBACK;
   env[REPLICA_MARK] = marks.replica;
   env[HOME_MARK] = marks.home;

@@ -31,7 +31,7 @@ export class Forks {
 
   /** What the application is fenced in by beside its cgroup, as it is started. */
   get fences(): readonly Fence[] {
-    return this.#placement.rollout.user === undefined ? [] : ['users'];
+    return this.#placement.rollout.placement.user === undefined ? [] : ['users'];
   }
 
   /** Before a start: the volumes are where they are asked for. */

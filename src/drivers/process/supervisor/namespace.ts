@@ -101,7 +101,8 @@ async function mountIn(
   holder: number,
   { rollout, files, volume, index, mount }: Mounting,
 ): Promise<void> {
-  const { user = 0, limits } = rollout;
+  const { limits } = rollout;
+  const { user = 0 } = rollout.placement;
   const inside = [`--mount=${namespace}`, '--', tool('mount')];
   makeMountPoint(mount.path);
   if (volume.kind === 'empty' && volume.inMemory) {

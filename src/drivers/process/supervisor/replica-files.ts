@@ -7,6 +7,7 @@ import { expect, number, object, text } from './shape.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { isPlacement, isReplicaRecord } from './replica-record.ts';
 import type { Is } from './shape.ts';
+import { inPresentForm } from './version-before.ts';
 
 /** A directory of this host that is to be seen at a path. */
 export interface Source {
@@ -47,7 +48,7 @@ export class ReplicaFiles {
     for (const dir of [this.#parent, this.dir]) makeDir(dir, 0o711);
     makeDir(this.own, 0o700);
     for (const dir of [this.home, this.tmp]) makeDir(dir, 0o700);
-    const user = placement.rollout.user;
+    const user = placement.rollout.placement.user;
     if (user !== undefined) for (const dir of [this.home, this.tmp, this.own]) chownSync(dir, user, user);
     writeWhole(join(this.dir, 'replica.json'), JSON.stringify(placement));
   }
@@ -142,7 +143,7 @@ function writeWhole(path: string, content: string): void {
 function readWhole<T>(path: string, is: Is<T>): T | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return expect(is, value, path);
+    return expect(is, inPresentForm(value), path);
   } catch {
     return undefined;
   }

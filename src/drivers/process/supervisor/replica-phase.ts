@@ -51,7 +51,7 @@ export function observed(
     ...(lastExit ? { lastExit } : {}),
     readiness,
     enforced: [...(cgroup?.enforced ?? []), ...fences],
-    runtimeVersion: rollout.launch.runtimeVersion,
+    runtimeVersion: rollout.workload.launch.runtimeVersion,
   };
 }
 

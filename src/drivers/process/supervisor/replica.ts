@@ -182,7 +182,7 @@ export class Replica {
   }
 
   #couldNotStart(reason: string): void {
-    const sentence = `${this.placement.rollout.launch.argv[0] ?? 'The application'} could not be started: ${reason}`;
+    const sentence = `${this.placement.rollout.workload.launch.argv[0] ?? 'The application'} could not be started: ${reason}`;
     tellInLog(this.files, sentence);
     this.#exited({ code: COULD_NOT_START, at: Date.now() }, 0);
     this.#readiness = { ready: false, saw: sentence };
@@ -214,7 +214,7 @@ export class Replica {
       onPostStartDone: () => this.#save({ postStart: 'done' }),
       onPostStartFailed: (saw) => this.#fail(life, `its post-start hook failed (${saw})`),
       readiness: rollout.readiness,
-      readinessPath: rollout.launch.readinessPath,
+      readinessPath: rollout.workload.launch.readinessPath,
       liveness: rollout.liveness,
       port,
       sinceMs: life.sinceMs,

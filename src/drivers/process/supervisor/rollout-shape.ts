@@ -3,9 +3,11 @@ import type { HostId } from '../../../domain/ids.ts';
 import type { Launch, LaunchFile } from '../../../domain/launch.ts';
 import type { Hook } from '../../../domain/lifecycle.ts';
 import type { LogRule } from '../../../domain/log-rule.ts';
+import type { Placement } from '../../../domain/placement.ts';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import type { Mount, Volume, VolumeSource } from '../../../domain/volume.ts';
+import type { Workload } from '../../../domain/workload.ts';
 import { boolean, both, either, list, natural, number, object, oneOf, record, text } from './shape.ts';
 import type { Is } from './shape.ts';
 
@@ -57,20 +59,24 @@ const isVolume: Is<Volume> = both(
 );
 const isLimits = object<Limits>({ cpuMillis: number, memoryBytes: number }, {});
 
+const isWorkload = object<Workload>({ form: oneOf('directory'), build: text, launch: isLaunch }, {});
+const isRolloutPlacement = object<Placement>(
+  { on: oneOf('hosts'), hosts: list<HostId>(text) },
+  { user: natural },
+);
+
 export const isRollout = object<Rollout>(
   {
     instance: text,
     number: natural,
-    hosts: list<HostId>(text),
-    build: text,
+    placement: isRolloutPlacement,
+    workload: isWorkload,
     releaseDir: text,
-    launch: isLaunch,
     env: list(isVariable),
     limits: isLimits,
     graceMs: number,
   },
   {
-    user: natural,
     readiness: isProbe,
     liveness: isProbe,
     postStart: isHook,

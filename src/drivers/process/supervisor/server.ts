@@ -10,6 +10,7 @@ import type { Call, Hello, Ports as PortsAnswer, Reply, Request } from './protoc
 import { agreed, isRequest, isSpoken, lineReader } from './protocol.ts';
 import { expect } from './shape.ts';
 import type { Supervisor } from './supervisor.ts';
+import { inPresentForm } from './version-before.ts';
 import { reasonOf } from './reason.ts';
 
 export interface Parts {
@@ -35,7 +36,7 @@ function serve(socket: Socket, parts: Parts): void {
   const send = (reply: Reply): boolean => socket.writable && socket.write(`${JSON.stringify(reply)}\n`);
   const read = lineReader((line) => {
     const value: unknown = JSON.parse(line);
-    void answer(expect(isRequest, value, 'The request'));
+    void answer(expect(isRequest, inPresentForm(value), 'The request'));
   });
 
   async function answer({ id, call }: Request): Promise<void> {

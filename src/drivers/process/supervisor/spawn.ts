@@ -30,7 +30,7 @@ export function spawnReplica(fork: Fork): ChildProcess {
   const log = openLog(fork.files.log);
   try {
     // No pipe to anything that may die before it.
-    const words = fork.rollout.launch.argv.map((word) => fill(word, places));
+    const words = fork.rollout.workload.launch.argv.map((word) => fill(word, places));
     return spawnAs(fork, words, environmentFor(fork), ['ignore', log, log]);
   } finally {
     closeSync(log);
@@ -47,8 +47,8 @@ function spawnAs(
   env: Record<string, string>,
   stdio: ['ignore', number | 'pipe', number | 'pipe'],
 ): ChildProcess {
-  const cwd = fill(rollout.launch.cwd, placesOf(rollout, files, port));
-  const { user } = rollout;
+  const cwd = fill(rollout.workload.launch.cwd, placesOf(rollout, files, port));
+  const { user } = rollout.placement;
   // Its own session and group.
   const shared = { env, detached: true, stdio };
   if (namespace && user !== undefined) {
@@ -60,9 +60,9 @@ function spawnAs(
 }
 
 function writeLaunchFiles({ rollout, files, port }: Fork): void {
-  if (rollout.launch.files.length === 0) return;
-  asUser(rollout.user, () => {
-    for (const file of rollout.launch.files) {
+  if (rollout.workload.launch.files.length === 0) return;
+  asUser(rollout.placement.user, () => {
+    for (const file of rollout.workload.launch.files) {
       const path = normalize(file.path);
       if (isAbsolute(path) || path.startsWith('..')) {
         throw new Error(

@@ -61,10 +61,10 @@ export class Supervisor {
   }
 
   /** Sealed anew, a variable looks different and is the same; which hosts take part is no content. */
-  #fingerprint({ hosts: _, ...rollout }: Rollout): string {
+  #fingerprint({ placement: { user }, ...rollout }: Rollout): string {
     const key = rollout.env.length > 0 ? parseKey(readFileSync(this.#around.keyFile, 'utf8')) : undefined;
     const env = rollout.env.map(({ name, value }) => [name, key ? unseal(key, value) : '']);
-    return JSON.stringify(sorted({ ...rollout, env }));
+    return JSON.stringify(sorted({ ...rollout, user, env }));
   }
 
   async retire(instance: InstanceId, rollout: number, keep: number, graceMs: number): Promise<void> {

@@ -24,7 +24,7 @@ import type { ReplicaFiles, Source } from './replica-files.ts';
 
 /** Makes a volume's directory and what a mount takes of it, as the application: it gets no further than it may by itself. */
 export function sourceOf(
-  { user }: Pick<Rollout, 'user'>,
+  { placement: { user } }: Pick<Rollout, 'placement'>,
   files: ReplicaFiles,
   volume: Volume,
   index: number,
@@ -87,7 +87,7 @@ export function linkVolumes(rollout: Rollout, files: ReplicaFiles): void {
     for (const mount of volume.mounts.filter(({ path }) => !isAbsolute(path))) {
       const { dir } = sourceOf(rollout, files, volume, index, mount);
       const link = join(files.home, mount.path);
-      asUser(rollout.user, () => {
+      asUser(rollout.placement.user, () => {
         mkdirSync(dirname(link), { recursive: true });
         if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(link);
         symlinkSync(dir, link);
