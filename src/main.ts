@@ -8,7 +8,9 @@ import { createApi } from './api/server.ts';
 import { ArtifactStore } from './artifacts/artifact-store.ts';
 import { parseFetchAllow } from './connections/fetch-allow.ts';
 import { BuildStore } from './builds/build-store.ts';
+import { MOST_ENTRIES } from './builds/disk-watch.ts';
 import { SourceBuilds } from './builds/source-builds.ts';
+import { Steps } from './builds/steps.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
 import { NOTHING_UNFENCED, type FenceSeen, type Unfenced } from './domain/fences.ts';
 import { readHostPaths, type Grants } from './domain/grants.ts';
@@ -98,8 +100,9 @@ export async function startPlatform(
   });
   const routes = new RoutePublisher(store, ingress);
   const artifacts = new ArtifactStore(data.path);
-  const builds = new BuildStore(data.path);
-  await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers()]);
+  const steps = new Steps({ dataDir: data.path, ...(users && { users: users.steps }) });
+  const builds = new BuildStore(data.path, { isMaker: steps.isMaker });
+  await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers(), steps.removeLeftovers()]);
   const locator = createLocator({
     overrides: settings.runtimeOverrides,
     path: settings.searchPath,
@@ -124,11 +127,15 @@ export async function startPlatform(
     routes,
     artifacts,
     builds,
-    sources: openSourceBuilds(settings, users),
+    steps,
+    stepLimits: {
+      memoryBytes: settings.buildMemoryMiB * MIB,
+      disk: { bytes: settings.buildDiskMiB * MIB, entries: MOST_ENTRIES, freeBytes: 0 },
+    },
+    sources: openSourceBuilds(settings),
     fetchAllow: git.reach.allow,
     locator,
     grants,
-    ...(users && { buildUser: users.prepare }),
     buildVariables: settings.buildVariables,
     now: Date.now,
     limits: {
@@ -250,15 +257,18 @@ export async function stopLeftRunning(settings: Settings, log: Logger = openLog(
   data.release();
 }
 
-/** Who is who in the range of numeric users: packages are prepared by the first, code is built by the last ones. */
-function usersOf({ appUsers: { low, high }, buildSlots }: Settings) {
-  const build = Array.from({ length: buildSlots }, (_, slot) => high - 1 - slot);
-  return { prepare: low, clone: high, build, applications: { low: low + 1, high: high - 1 - buildSlots } };
+/** As many as steps can run at once, and some that rest. */
+const STEP_USERS = 48;
+
+/** Who is who in the range of numeric users: the last ones are for steps of builds. */
+function usersOf({ appUsers: { low, high } }: Settings) {
+  const first = high - STEP_USERS + 1;
+  return { steps: { low: first, high }, applications: { low: low + 1, high: first - 1 } };
 }
 
 const MIB = 1024 ** 2;
 
-function openSourceBuilds(settings: Settings, users: ReturnType<typeof usersOf> | undefined): SourceBuilds {
+function openSourceBuilds(settings: Settings): SourceBuilds {
   const { SSL_CERT_FILE, CURL_CA_BUNDLE } = settings.buildVariables;
   const caFile = SSL_CERT_FILE ?? CURL_CA_BUNDLE;
   return new SourceBuilds({
@@ -269,7 +279,6 @@ function openSourceBuilds(settings: Settings, users: ReturnType<typeof usersOf> 
       freeBytes: settings.buildFreeMiB * MIB,
     },
     slots: settings.buildSlots,
-    ...(users && { users }),
     ...(caFile !== undefined && { caFile }),
   });
 }

@@ -70,7 +70,7 @@ function duration(value: string): number {
   return Number(number) * unitMs;
 }
 
-/** Builds take up to eighteen users; the rest is for applications. */
+/** Steps of builds take forty-eight users; the rest is for applications. */
 const LEAST_USERS = 100;
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;

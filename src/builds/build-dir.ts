@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, lchown, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
+import { DEPTH_MOST, type Dir, openFileIn, walkTree } from './fenced-tree.ts';
 
 /** HOME and TMPDIR of one build step. Its name is new each time, so that no package and no step before it laid hands on it. */
 export async function makeScratch(dir: string): Promise<Scratch> {
@@ -21,93 +22,121 @@ export interface Scratch {
   readonly env: { readonly HOME: string; readonly TMPDIR: string };
 }
 
-/** Everything below a directory and itself, content before container; links are named, never followed. */
-async function* walk(path: string): AsyncGenerator<Found> {
-  const stats = await lstat(path);
-  if (stats.isDirectory()) {
-    for (const name of await readdir(path)) yield* walk(join(path, name));
-  }
-  yield { path, stats };
+const isRoot = process.getuid?.() === 0;
+
+/** How the entries of a tree are to be, whoever made them. */
+interface Shape {
+  /** Left as they are where absent. */
+  readonly owner?: number;
+  readonly directoryMode?: (path: string) => number;
+  readonly fileMode?: (stats: Stats) => number;
+  /** Who may have made what is in it; others' files are no part of it. */
+  readonly isMaker?: (user: number) => boolean;
+  readonly isFlushed?: boolean;
 }
 
 /** Gives a build to the user whose steps work on it. */
-export async function handOver(dir: string, user: number): Promise<void> {
-  for await (const { path, stats } of walk(dir)) {
-    if (stats.uid !== user || stats.gid !== user) await lchown(path, user, user);
-  }
-}
+export const handOver = (dir: string, user: number): Promise<void> => shape(dir, { owner: user });
 
 /**
- * Takes a build back for good: nobody may write to it, everybody may read it, and its bytes are on the disk.
- * The directory itself is left writable for its marker; `close` ends that.
+ * Takes a tree back from the users of its steps. From the top down, so that from then on nobody else can change what a
+ * name in it means.
  */
-export async function seal(dir: string): Promise<void> {
-  const found = await inspected(dir);
-  const isRoot = process.getuid?.() === 0;
-  for (const { path, stats } of found) {
-    if (isRoot && (stats.uid !== 0 || stats.gid !== 0)) await lchown(path, 0, 0);
-    if (stats.isDirectory()) await chmod(path, path === dir ? 0o755 : 0o555);
-    else if (stats.isFile()) await chmod(path, (stats.mode & 0o111) === 0 ? 0o444 : 0o555);
-  }
-  await flush(
-    dir,
-    found.filter(({ stats }) => !stats.isSymbolicLink()).map(({ path }) => path),
-  );
-}
+export const takeBack = (dir: string, isMaker?: (user: number) => boolean): Promise<void> =>
+  shape(dir, { ...(isRoot && { owner: 0 }), ...(isMaker && { isMaker }) });
 
-export const close = (dir: string): Promise<void> => chmod(dir, 0o555);
+/**
+ * Takes a build back for good: nobody may write to it, and its bytes are on the disk. The directory itself is left
+ * writable for its marker, and closed to all others.
+ */
+export async function seal(dir: string, isMaker?: (user: number) => boolean): Promise<void> {
+  await shape(dir, {
+    ...(isRoot && { owner: 0 }),
+    ...(isMaker && { isMaker }),
+    directoryMode: (path) => (path === '' ? 0o700 : 0o555),
+    fileMode: ({ mode }) => ((mode & 0o111) === 0 ? 0o444 : 0o555),
+    isFlushed: true,
+  });
+}
 
 /** A Problem where a tree holds what is no part of it. */
-export async function assertKeepable(dir: string): Promise<void> {
-  await inspected(dir);
-}
-
-interface Found {
-  readonly path: string;
-  readonly stats: Stats;
-}
-
-/** Nothing is changed before it is known that all of it is the build's own: a hard link may lead out of it. */
-async function inspected(dir: string): Promise<readonly Found[]> {
-  const found: Found[] = [];
-  const names = new Map<string, { readonly path: string; outside: number }>();
-  for await (const each of walk(dir)) {
-    const { path, stats } = each;
-    const isPlain = stats.isDirectory() || stats.isFile() || stats.isSymbolicLink();
-    if (!isPlain) throw unsealable(path, dir, 'is a device, a socket or a FIFO');
-    if (stats.isFile() && stats.nlink > 1) {
-      const id = `${stats.dev}:${stats.ino}`;
-      const name = names.get(id) ?? { path, outside: stats.nlink };
-      name.outside -= 1;
-      names.set(id, name);
-    }
-    found.push(each);
-  }
-  for (const { path, outside } of names.values()) {
-    if (outside > 0) throw unsealable(path, dir, 'is a hard link to a file outside of the build');
-  }
-  return found;
-}
-
-const unsealable = (path: string, dir: string, what: string) =>
-  new Problem(
-    'packageUnusable',
-    `What the build made cannot be kept: ${JSON.stringify(relative(dir, path))} ${what}; correct the package's build steps.`,
-  );
+export const assertKeepable = (dir: string): Promise<void> => shape(dir, {});
 
 /** Above this many, one flush of the whole file system is cheaper (0.4 ms a file, 5-30 ms for all, when measured). */
 const FLUSHED_ONE_BY_ONE = 64;
 
-async function flush(dir: string, paths: readonly string[]): Promise<void> {
-  if (paths.length > FLUSHED_ONE_BY_ONE) {
-    const isFlushed = await run('sync', ['-f', dir]).then(
-      () => true,
-      () => false,
-    );
-    if (isFlushed) return;
-  }
-  for (const path of paths) await flushed(path);
+/** A hard link may lead out of the tree; it is only touched once all of its names were seen in there. */
+interface Linked {
+  readonly path: string;
+  outside: number;
 }
+
+async function shape(root: string, wanted: Shape): Promise<void> {
+  const { owner, directoryMode, fileMode } = wanted;
+  const linked = new Map<string, Linked>();
+  let flushed = 0;
+  const isOwned = ({ uid, gid }: Stats) => owner === undefined || (uid === owner && gid === owner);
+  const check = (path: string, { uid }: Stats) => {
+    if (wanted.isMaker?.(uid) === false && uid !== 0) throw unsealable(path, `belongs to user ${uid}`);
+  };
+  const setFile = async (file: Awaited<ReturnType<Dir['file']>>) => {
+    const stats = await file.stat();
+    if (owner !== undefined && !isOwned(stats)) await file.chown(owner, owner);
+    if (fileMode) await file.chmod(fileMode(stats));
+    if (wanted.isFlushed && ++flushed <= FLUSHED_ONE_BY_ONE) await file.sync();
+  };
+  await walkTree(root, {
+    async enter(dir, stats, depth) {
+      if (depth > DEPTH_MOST)
+        throw unsealable(dir.path.slice(0, 100), `goes more than ${DEPTH_MOST} directories deep`);
+      check(dir.path, stats);
+      if (owner !== undefined && !isOwned(stats)) await dir.own(owner, owner);
+      // Readable meanwhile, whatever its maker wanted.
+      if (directoryMode) await dir.mode(0o700);
+    },
+    async entry(dir, name, stats) {
+      const path = dir.below(name);
+      if (stats.isSymbolicLink()) {
+        if (owner !== undefined && !isOwned(stats)) await dir.ownName(name, owner, owner);
+        return;
+      }
+      if (!stats.isFile()) throw unsealable(path, 'is a device, a socket or a FIFO');
+      if (stats.nlink > 1) {
+        const id = `${stats.dev}:${stats.ino}`;
+        const seen = linked.get(id) ?? { path, outside: stats.nlink };
+        seen.outside -= 1;
+        linked.set(id, seen);
+        return;
+      }
+      check(path, stats);
+      if (isOwned(stats) && !fileMode) return;
+      if (isRoot) {
+        await using file = await dir.file(name);
+        // What bears a second name by now is none of ours.
+        if ((await file.stat()).nlink > 1) throw unsealable(path, 'was linked while it was looked at');
+        await setFile(file);
+      } else if (fileMode) await chmod(dir.at(name), fileMode(stats));
+    },
+    async leave(dir) {
+      if (directoryMode) await dir.mode(directoryMode(dir.path));
+      if (wanted.isFlushed && ++flushed <= FLUSHED_ONE_BY_ONE) await dir.flush();
+    },
+  });
+  for (const { path, outside } of linked.values())
+    if (outside > 0) throw unsealable(path, 'is a hard link to a file outside of the build');
+  for (const { path } of linked.values()) {
+    await using file = await openFileIn(root, path);
+    if (file) await setFile(file);
+  }
+  if (wanted.isFlushed && flushed > FLUSHED_ONE_BY_ONE)
+    await run('sync', ['-f', root]).catch(() => run('sync', []));
+}
+
+const unsealable = (path: string, what: string) =>
+  new Problem(
+    'packageUnusable',
+    `What the build made cannot be kept: ${JSON.stringify(path)} ${what}; correct the package's build steps.`,
+  );
 
 const run = promisify(execFile);
 
@@ -120,21 +149,27 @@ export async function flushed(path: string): Promise<void> {
   }
 }
 
-/** Sealed or not, half-made or not. */
-export async function removeDir(dir: string): Promise<void> {
+const REMOVED_WITHIN_MS = 120_000;
+
+/**
+ * Sealed or not, half-made or not, however deep: by the system's own `rm`, which goes by descriptors, follows no link,
+ * and does not hold up whoever asks for it.
+ */
+export async function removeDir(dir: string, withinMs = REMOVED_WITHIN_MS): Promise<void> {
   try {
-    await openUp(dir);
-    await rm(dir, { recursive: true, force: true });
+    if (!(await lstat(dir)).isDirectory()) return await removed(dir, withinMs);
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
   }
+  // Whoever owns a directory needs the right to write to it before its content can go.
+  if (!isRoot) await run('chmod', ['-R', 'u+rwX', '--', dir], childOptions(withinMs)).catch(() => undefined);
+  await removed(dir, withinMs);
 }
 
-/** Whoever owns a directory needs the right to write to it before its content can go. */
-async function openUp(dir: string): Promise<void> {
-  if (!(await lstat(dir)).isDirectory()) return;
-  await chmod(dir, 0o700);
-  for (const entry of await readdir(dir, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openUp(join(dir, entry.name));
-  }
+const childOptions = (timeout: number) =>
+  ({ timeout, killSignal: 'SIGKILL', env: { PATH: '/usr/bin:/bin' }, cwd: '/' }) as const;
+
+async function removed(path: string, withinMs: number): Promise<void> {
+  await run('rm', ['-rf', '--', path], childOptions(withinMs));
 }

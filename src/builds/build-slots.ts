@@ -1,31 +1,31 @@
 import { Problem } from '../domain/errors.ts';
 
-/** A place to build in, with the user whose only work is this one. */
+/** A place to build in. */
 export interface Slot {
-  /** Numeric user; absent where the platform is not root. */
-  readonly user?: number;
   free(): void;
 }
 
 /** Jobs that wait hold a worker each; more of them would keep stops, rollbacks and repairs from running. */
 const WAITING_MOST = 6;
 
-/** Few builds at a time, each as a user of its own, so that none can lay hands on another's files. */
+/** Few builds at a time. */
 export class BuildSlots {
-  readonly #free: (number | undefined)[];
   readonly #count: number;
-  readonly #waiting: ((user: number | undefined) => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
 
-  /** As many as there are users, where there are any. */
-  constructor(count: number, users: readonly number[] = []) {
-    this.#free = users.length > 0 ? [...users] : Array.from({ length: count }, () => undefined);
-    this.#count = this.#free.length;
+  constructor(count: number) {
+    this.#count = count;
+    this.#free = count;
   }
 
   /** `waits` hears how many are ahead. */
   async take(signal: AbortSignal, waits: (ahead: number) => void): Promise<Slot> {
     signal.throwIfAborted();
-    if (this.#free.length > 0) return this.#slot(this.#free.shift());
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return this.#slot();
+    }
     if (this.#waiting.length >= WAITING_MOST) {
       throw new Problem(
         'targetUnavailable',
@@ -38,9 +38,9 @@ export class BuildSlots {
 
   #turn(signal: AbortSignal): Promise<Slot> {
     const { promise, resolve, reject } = Promise.withResolvers<Slot>();
-    const take = (user: number | undefined) => {
+    const take = () => {
       signal.removeEventListener('abort', leave);
-      resolve(this.#slot(user));
+      resolve(this.#slot());
     };
     const leave = () => {
       this.#waiting.splice(this.#waiting.indexOf(take), 1);
@@ -56,16 +56,15 @@ export class BuildSlots {
     return promise;
   }
 
-  #slot(user: number | undefined): Slot {
+  #slot(): Slot {
     let isTaken = true;
     return {
-      ...(user !== undefined && { user }),
       free: () => {
         if (!isTaken) return;
         isTaken = false;
         const next = this.#waiting.shift();
-        if (next) next(user);
-        else this.#free.push(user);
+        if (next) next();
+        else this.#free += 1;
       },
     };
   }

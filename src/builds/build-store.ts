@@ -5,7 +5,7 @@ import { diskFault, systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
 import { buildKey } from '../domain/ids.ts';
 import type { BuildKey } from '../domain/ids.ts';
-import { close, flushed, removeDir, seal } from './build-dir.ts';
+import { flushed, removeDir, seal } from './build-dir.ts';
 import { assertFree } from './disk-watch.ts';
 import { killMarked } from './process-group.ts';
 
@@ -24,9 +24,12 @@ export const buildKeyOf = (...parts: readonly string[]): BuildKey =>
 export class BuildStore {
   readonly #directory: string;
   readonly #making = new Map<BuildKey, Promise<void>>();
+  readonly #isMaker: ((user: number) => boolean) | undefined;
 
-  constructor(dataDir: string) {
+  /** `isMaker` tells whose files a build may hold. */
+  constructor(dataDir: string, { isMaker }: { readonly isMaker?: (user: number) => boolean } = {}) {
     this.#directory = resolve(dataDir, 'builds');
+    this.#isMaker = isMaker;
   }
 
   dir(key: BuildKey): string {
@@ -65,11 +68,11 @@ export class BuildStore {
 
   async #make(key: BuildKey, make: (dir: string) => Promise<void>): Promise<void> {
     const dir = this.dir(key);
-    if (await this.has(key)) return close(dir);
+    if (await this.has(key)) return chmod(dir, 0o555);
     try {
       await this.#begin(dir);
       await make(dir);
-      await seal(dir);
+      await seal(dir, this.#isMaker);
       await this.#commit(dir, key);
     } catch (error) {
       // What is still there is a leftover, which the next making or the next start removes.
@@ -95,7 +98,7 @@ export class BuildStore {
     } finally {
       await file.close();
     }
-    await close(dir);
+    await chmod(dir, 0o555);
     await flushed(dir);
     await flushed(this.#directory);
   }

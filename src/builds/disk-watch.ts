@@ -1,6 +1,6 @@
-import { lstat, readdir, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statfs } from 'node:fs/promises';
 import { Problem } from '../domain/errors.ts';
+import { DEPTH_MOST, walkTree } from './fenced-tree.ts';
 
 export interface DiskLimits {
   /** Of all files below the watched directory. */
@@ -40,29 +40,40 @@ export function watchDisk(dir: string, limits: DiskLimits, exceeded: (what: stri
 export async function excessOf(dir: string, limits: DiskLimits): Promise<string | undefined> {
   if ((await freeBytes(dir)) < limits.freeBytes)
     return `left less than ${limits.freeBytes} bytes free on the disk`;
-  const use = { bytes: 0, entries: 0 };
-  await measure(dir, use, limits);
-  if (use.bytes > limits.bytes) return `wrote more than ${limits.bytes} bytes`;
-  return use.entries > limits.entries ? `wrote more than ${limits.entries} files` : undefined;
+  return measure(dir, { bytes: 0, entries: 0 }, limits);
 }
 
+/** What vanishes while it is measured, or may not be read, counts as nothing: the free space tells in the end. */
 async function measure(
-  dir: string,
+  root: string,
   use: { bytes: number; entries: number },
   limits: DiskLimits,
-): Promise<void> {
-  // What vanishes while it is measured, or may not be read, counts as nothing: the free space tells in the end.
-  for (const entry of await readdir(dir, { withFileTypes: true }).catch(() => [])) {
-    if (use.bytes > limits.bytes || use.entries > limits.entries) return;
-    use.entries += 1;
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) await measure(path, use, limits);
-    else if (entry.isFile()) {
-      const found = await lstat(path).catch(() => undefined);
-      use.bytes += found ? found.blocks * 512 : 0;
-    }
+): Promise<string | undefined> {
+  try {
+    await walkTree(root, {
+      enter: (_dir, _stats, depth) => {
+        use.entries += 1;
+        if (depth > DEPTH_MOST) throw new TooMuch(`made directories more than ${DEPTH_MOST} deep`);
+        if (use.entries > limits.entries) throw new TooMuch(`wrote more than ${limits.entries} files`);
+        return Promise.resolve();
+      },
+      entry: (_dir, _name, stats) => {
+        use.entries += 1;
+        use.bytes += stats.isFile() ? stats.blocks * 512 : 0;
+        if (use.entries > limits.entries) throw new TooMuch(`wrote more than ${limits.entries} files`);
+        if (use.bytes > limits.bytes) throw new TooMuch(`wrote more than ${limits.bytes} bytes`);
+        return Promise.resolve();
+      },
+      isMoving: true,
+    });
+  } catch (error) {
+    if (error instanceof TooMuch) return error.message;
+    throw error;
   }
+  return undefined;
 }
+
+class TooMuch extends Error {}
 
 const freeBytes = async (dir: string): Promise<number> => {
   const { bavail, bsize } = await statfs(dir);

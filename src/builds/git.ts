@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Problem } from '../domain/errors.ts';
 import type { BuildLog } from './build-log.ts';
-import { PATH, runStep, type StepLimits } from './run-step.ts';
+import { PATH } from './confine.ts';
+import { type Fence, runStep, type StepLimits } from './run-step.ts';
 
 /** A repository that may be asked. */
 export interface Repository {
@@ -21,6 +22,7 @@ export interface GitPlace {
   readonly dir: string;
   /** A user of its own, not that of build commands: its environment holds the credential. */
   readonly user?: number;
+  readonly fence?: Fence;
   readonly limits?: Partial<StepLimits>;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
@@ -39,8 +41,8 @@ export async function git(
       dir: place.dir,
       cwd,
       env: environment(repository),
-      isConfined: true,
       signal: place.signal,
+      ...(place.fence && { fence: place.fence }),
       ...(place.limits && { limits: place.limits }),
       ...(place.user !== undefined && { user: place.user }),
     });

@@ -4,11 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { Problem } from '../domain/errors.ts';
-import { handOver, makeScratch, removeDir } from './build-dir.ts';
-import { confined } from './confine.ts';
+import { handOver, makeScratch, removeDir, type Scratch } from './build-dir.ts';
+import { confined, HAND_OVER, handOverScript, meansFor, OWN_ENVIRONMENT, PATH } from './confine.ts';
 import { type DiskLimits, watchDisk } from './disk-watch.ts';
 import { masker, type PassedOn } from './passed-on.ts';
 import { groupUse, killFamily, killGroup, killMarked, MARK } from './process-group.ts';
+import { makeStepCgroup, type StepCgroup } from './step-cgroup.ts';
 import { Tail } from './tail.ts';
 
 export interface StepLimits {
@@ -42,21 +43,31 @@ export interface StepRequest {
   /** What the step sees of the platform's environment; secrets in it are kept out of the evidence of a failure. */
   readonly passedOn?: PassedOn;
   readonly limits?: Partial<StepLimits>;
-  /** Foreign code: where the host can, it is shut into a process namespace of its own. */
-  readonly isConfined?: boolean;
+  /** What is kept from it, where the host can. */
+  readonly fence?: Fence;
   /** Hears all output as it comes. */
   readonly onOutput?: (chunk: Buffer) => void;
   readonly signal: AbortSignal;
 }
 
-/** Where programs of build steps are looked for. */
-export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export interface Fence {
+  /** Directories of which the step sees nothing but its own, and what `shows` names. */
+  readonly hides?: readonly string[];
+  readonly shows?: readonly string[];
+  /** Tells the cgroups of one data directory from those of others. */
+  readonly family?: string;
+  /** For tests alone: as if this host could not. */
+  readonly isOff?: boolean;
+}
+
 const LOOK_EVERY_MS = 250;
 const EVIDENCE_LINES = 50;
 /** Of one file that a step writes, where its directory has no limit. */
 const FILE_BYTES = 8 * 1024 ** 3;
 /** For what left the group and holds the pipes still open. */
 const CLOSE_WITHIN_MS = 1000;
+/** Of the programs that build the fence, and threads of the step's own processes. */
+const tasksFor = (processes: number): number => 64 + 2 * processes;
 
 /** Runs one step of a build and answers with what it printed; nothing that it started outlives it. */
 export async function runStep(request: StepRequest): Promise<string> {
@@ -71,34 +82,62 @@ export async function runStep(request: StepRequest): Promise<string> {
   }
 }
 
-async function run(request: StepRequest, places: Readonly<Record<string, string>>): Promise<string> {
-  const { argv, dir, cwd = dir, user, env = {}, passedOn = {}, signal } = request;
+async function run(request: StepRequest, places: Scratch['env']): Promise<string> {
+  const { argv, dir, cwd = dir, user, env = {}, passedOn = {}, fence = {}, signal } = request;
   const limits = { ...stepLimits, ...request.limits };
-  const wrapped = request.isConfined === true ? await shutIn(argv, user, limits) : undefined;
-  const [command = '', ...words] = wrapped ?? argv;
-  // Begins with the place, so that the next run of the platform finds what a killed one left behind.
-  const mark = `${resolve(dir)}#${randomUUID()}`;
-  signal.throwIfAborted();
-  const child = spawn(command, words, {
-    cwd,
-    // A step sees no other variable of the platform, which may hold secrets.
-    env: { ...passedOn, PATH, LANG: 'C.UTF-8', ...places, ...env, [MARK]: mark },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // One that is shut in changes to its user itself.
-    ...(user === undefined || wrapped !== undefined ? {} : { uid: user, gid: user }),
-  });
-  const { onOutput } = request;
-  const shape = { name: basename(argv[0] ?? ''), dir, limits, mark, masked: masker(passedOn), signal };
-  return new Step(child, { ...shape, ...(onOutput && { onOutput }) }).outcome();
-}
-
-const shutIn = (argv: readonly string[], user: number | undefined, { processes, disk }: StepLimits) =>
-  confined(argv, {
-    processes,
-    fileBytes: disk?.bytes ?? FILE_BYTES,
+  const confinement = {
     ...(user !== undefined && { user }),
-  });
+    tasks: tasksFor(limits.processes),
+    fileBytes: limits.disk?.bytes ?? FILE_BYTES,
+    sharedBytes: Math.floor(limits.memoryBytes / 4),
+    tmp: places.TMPDIR,
+    hides: fence.hides ?? [],
+    shows: [dir, ...(fence.shows ?? [])],
+    joins: [],
+  };
+  const means = fence.isOff === true ? 'none' : await meansFor(confinement);
+  // A step sees no other variable of the platform, which may hold secrets.
+  const variables = { ...passedOn, PATH, LANG: 'C.UTF-8', ...places, ...env };
+  const shape = {
+    name: basename(argv[0] ?? ''),
+    dir,
+    limits,
+    masked: masker(passedOn),
+    signal,
+    ...(request.onOutput && { onOutput: request.onOutput }),
+  };
+  signal.throwIfAborted();
+  if (means === 'none') {
+    const [command = '', ...words] = argv;
+    // Begins with the place, so that the next run of the platform finds what a killed one left behind.
+    const mark = `${resolve(dir)}#${randomUUID()}`;
+    const child = spawn(command, words, {
+      cwd,
+      env: { ...variables, [MARK]: mark },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(user === undefined ? {} : { uid: user, gid: user }),
+    });
+    return new Step(child, { ...shape, mark }).outcome();
+  }
+  const bounds = { memoryBytes: limits.memoryBytes, tasks: confinement.tasks };
+  const cgroup = user === undefined ? undefined : await makeStepCgroup(bounds, fence.family ?? 'alone');
+  try {
+    const [command, ...words] = confined(means, { ...confinement, joins: cgroup?.joins ?? [] });
+    const child = spawn(command, [...words, ...HAND_OVER, ...argv], {
+      cwd: '/',
+      env: OWN_ENVIRONMENT,
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    // It may end before it has read all of it.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(handOverScript(resolve(cwd), variables));
+    return await new Step(child, { ...shape, ...(cgroup && { cgroup }) }).outcome();
+  } finally {
+    await cgroup?.end();
+  }
+}
 
 /** What makes a step what it is, beside its process. */
 interface Shape {
@@ -106,7 +145,9 @@ interface Shape {
   readonly name: string;
   readonly dir: string;
   readonly limits: StepLimits;
-  readonly mark: string;
+  /** In the environment of all that it starts, where no namespace ends that. */
+  readonly mark?: string;
+  readonly cgroup?: StepCgroup;
   readonly masked: (line: string) => string;
   readonly onOutput?: (chunk: Buffer) => void;
   readonly signal: AbortSignal;
@@ -145,6 +186,7 @@ class Step {
       const exit = await ended;
       endGuard();
       if (pid !== undefined) await this.#sweep(pid);
+      await this.#lookForMemory();
       await within(CLOSE_WITHIN_MS, closed);
       this.#shape.signal.throwIfAborted();
       if (this.#stopped !== undefined) throw this.#failure(this.#stopped, exit);
@@ -168,7 +210,13 @@ class Step {
 
   async #sweep(pid: number): Promise<void> {
     await killFamily(pid);
-    await killMarked((mark) => mark === this.#shape.mark);
+    // A namespace or a cgroup ends as a whole; without them, what left its group is known by its mark alone.
+    if (this.#shape.mark !== undefined) await killMarked((mark) => mark === this.#shape.mark);
+  }
+
+  async #lookForMemory(): Promise<void> {
+    const kills = (await this.#shape.cgroup?.oomKills()) ?? 0;
+    if (kills > 0) this.#stopped ??= tooMuchMemory(this.#shape.limits);
   }
 
   /** Time, memory and number of processes; answers with what ends the watch. */
@@ -185,7 +233,7 @@ class Step {
     const look = async () => {
       const use = await groupUse(pid);
       if (use === undefined) return;
-      if (use.bytes > memoryBytes) stop(`used more than ${memoryBytes} bytes of memory and was ended`);
+      if (use.bytes > memoryBytes) stop(tooMuchMemory(this.#shape.limits));
       if (use.processes > processes) stop(`ran more than ${processes} processes and was ended`);
     };
     const looking = setInterval(() => void look(), LOOK_EVERY_MS);
@@ -213,6 +261,9 @@ class Step {
     );
   }
 }
+
+const tooMuchMemory = ({ memoryBytes }: StepLimits): string =>
+  `used more than ${memoryBytes} bytes of memory and was ended`;
 
 async function within(timeMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

@@ -16,8 +16,6 @@ export interface SourceLimits {
 export interface SourceBuildSettings {
   readonly limits: SourceLimits;
   readonly slots: number;
-  /** Numeric users, where the platform is root: one for each slot, and one that git runs as. */
-  readonly users?: { readonly build: readonly number[]; readonly clone: number };
   /** Certificate authorities for git, beside the system's own. */
   readonly caFile?: string;
 }
@@ -37,7 +35,7 @@ export class SourceBuilds {
 
   constructor(settings: SourceBuildSettings) {
     this.settings = settings;
-    this.slots = new BuildSlots(settings.slots, settings.users?.build);
+    this.slots = new BuildSlots(settings.slots);
   }
 
   /**

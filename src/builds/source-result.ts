@@ -1,9 +1,7 @@
-import { rm } from 'node:fs/promises';
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { create } from 'tar';
 import { Problem } from '../domain/errors.ts';
-import { assertKeepable } from './build-dir.ts';
+import { assertKeepable, removeDir } from './build-dir.ts';
 import type { SourceTree } from './source-tree.ts';
 
 /** What a build made, to be kept as any package that was uploaded. */
@@ -20,7 +18,7 @@ const BESIDE = /(?:-(?:sources|javadoc|tests|plain)|^original-.*)\.[jw]ar$/i;
 
 /**
  * The archive that a build made, where it makes such (`endings`, best first), else the whole tree without its history.
- * Nothing that was started in the tree may still run: what is looked at here must not change.
+ * The tree belongs to the platform by now, and nothing that was started in it runs: what is looked at does not change.
  */
 export async function resultOf(
   tree: SourceTree,
@@ -31,9 +29,9 @@ export async function resultOf(
   const archive = (await tree.has('Procfile')) ? undefined : await archiveIn(tree, endings);
   if (archive !== undefined) {
     const fileName = archive.split('/').at(-1) ?? archive;
-    return { fileName, content: createReadStream(join(tree.dir, archive)) };
+    return { fileName, content: tree.content(archive) };
   }
-  await rm(join(tree.dir, '.git'), { recursive: true, force: true });
+  await removeDir(join(tree.dir, '.git'));
   await assertKeepable(tree.dir);
   return { fileName: `${treeName}.tar.gz`, content: packed(tree.dir) };
 }

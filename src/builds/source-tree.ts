@@ -1,13 +1,11 @@
-import { constants } from 'node:fs';
-import { lstat, open, readdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemCode } from '../domain/disk-fault.ts';
+import type { Stats } from 'node:fs';
+import { openDirIn, openFileIn } from './fenced-tree.ts';
 
 const TEXT_BYTES_MOST = 1024 * 1024;
 
 /**
- * A tree that strangers made. The platform may be root, so it looks at plain files only, and follows no link: one could
- * lead to what its maker may not read.
+ * A tree that strangers made. The platform may be root, so it looks at plain files only, each by descriptors from the
+ * top, and follows no link: one could lead to what its maker may not read.
  */
 export class SourceTree {
   readonly dir: string;
@@ -17,31 +15,21 @@ export class SourceTree {
   }
 
   async has(name: string): Promise<boolean> {
-    return (await this.#mode(name)) !== undefined;
+    return (await this.#file(name)) !== undefined;
   }
 
   async isExecutable(name: string): Promise<boolean> {
-    return (((await this.#mode(name)) ?? 0) & 0o111) !== 0;
+    return (((await this.#file(name))?.mode ?? 0) & 0o111) !== 0;
   }
 
   /** Undefined too where it is too long to be what is looked for. */
   async text(name: string): Promise<string | undefined> {
-    if (!(await this.has(name))) return undefined;
-    try {
-      const file = await open(
-        join(this.dir, name),
-        constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-      );
-      try {
-        const { size } = await file.stat();
-        return size > TEXT_BYTES_MOST ? undefined : await file.readFile('utf8');
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      if (['ENOENT', 'ELOOP', 'EACCES'].includes(systemCode(error))) return undefined;
-      throw error;
-    }
+    await using file = await openFileIn(this.dir, name);
+    if (!file) return undefined;
+    const stats = await file.stat();
+    if (stats.nlink !== 1 || stats.size > TEXT_BYTES_MOST) return undefined;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(stats.size), 0, stats.size, 0);
+    return buffer.subarray(0, bytesRead).toString('utf8');
   }
 
   /** Plain files in a directory of the tree, by name. */
@@ -53,30 +41,28 @@ export class SourceTree {
     return this.#entries(directory, (entry) => entry.isDirectory());
   }
 
-  async #entries(
-    directory: string,
-    isMeant: (entry: { isFile(): boolean; isDirectory(): boolean }) => boolean,
-  ): Promise<readonly string[]> {
-    if (!(await this.#isInside(directory))) return [];
-    const entries = await readdir(join(this.dir, directory), { withFileTypes: true }).catch(() => []);
-    return entries
-      .filter(isMeant)
-      .map(({ name }) => name)
-      .toSorted();
+  async *content(name: string): AsyncGenerator<Uint8Array> {
+    const file = await openFileIn(this.dir, name);
+    if (!file) throw new Error(`${name} is no longer in the tree.`);
+    yield* file.createReadStream();
+  }
+
+  async #entries(directory: string, isMeant: (entry: Stats) => boolean): Promise<readonly string[]> {
+    const dir = await openDirIn(this.dir, directory);
+    if (!dir) return [];
+    try {
+      const found: string[] = [];
+      for (const name of await dir.names()) if (isMeant(await dir.look(name))) found.push(name);
+      return found.toSorted();
+    } finally {
+      await dir.close();
+    }
   }
 
   /** Of a plain file that bears no other name. */
-  async #mode(name: string): Promise<number | undefined> {
-    const parent = name.split('/').slice(0, -1).join('/');
-    if (!(await this.#isInside(parent))) return undefined;
-    const found = await lstat(join(this.dir, name)).catch(() => undefined);
-    return found?.isFile() && found.nlink === 1 ? found.mode : undefined;
-  }
-
-  async #isInside(directory: string): Promise<boolean> {
-    if (directory.split('/').includes('..')) return false;
-    const place = join(this.dir, directory);
-    const real = await realpath(place).catch(() => undefined);
-    return real !== undefined && real === join(await realpath(this.dir), directory);
+  async #file(name: string): Promise<Stats | undefined> {
+    await using file = await openFileIn(this.dir, name);
+    const stats = await file?.stat();
+    return stats?.nlink === 1 ? stats : undefined;
   }
 }

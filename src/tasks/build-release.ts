@@ -69,14 +69,22 @@ async function contextOf(
     buildDir: dir,
     form: await runtime.recognise(content),
     executables,
-    run: (argv, options = {}) =>
-      runStep({
-        argv,
-        dir,
-        signal: stop,
-        passedOn: parts.buildVariables,
-        ...options,
-        ...(parts.buildUser !== undefined && { user: parts.buildUser }),
-      }),
+    async run(argv, options = {}) {
+      const user = await parts.steps.takeUser();
+      try {
+        return await runStep({
+          argv,
+          dir,
+          signal: stop,
+          passedOn: parts.buildVariables,
+          fence: parts.steps.fence([...executables.values()].map(({ path }) => path)),
+          limits: parts.stepLimits,
+          ...options,
+          ...(user && { user: user.id }),
+        });
+      } finally {
+        user?.free();
+      }
+    },
   };
 }

@@ -1,16 +1,18 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { safeFileName } from '../artifacts/file-name.ts';
-import { removeDir } from '../builds/build-dir.ts';
+import { removeDir, takeBack } from '../builds/build-dir.ts';
 import { BuildLog } from '../builds/build-log.ts';
 import { buildKeyOf } from '../builds/build-store.ts';
 import { checkOut, resolveRef, type Resolved } from '../builds/check-out.ts';
 import { MOST_ENTRIES } from '../builds/disk-watch.ts';
 import type { GitPlace, Repository } from '../builds/git.ts';
 import { masker } from '../builds/passed-on.ts';
-import { PATH, runStep, type StepLimits } from '../builds/run-step.ts';
+import { PATH } from '../builds/confine.ts';
+import { runStep, type StepLimits } from '../builds/run-step.ts';
 import type { Built } from '../builds/source-builds.ts';
 import { resultOf } from '../builds/source-result.ts';
+import type { StepUser } from '../builds/step-users.ts';
 import { SourceTree } from '../builds/source-tree.ts';
 import type { Release } from '../domain/release.ts';
 import type { CodeSource } from '../domain/repository.ts';
@@ -40,6 +42,8 @@ interface Work {
   readonly log: BuildLog;
   /** Of its own, removed at the end. */
   readonly dir: string;
+  /** Users of this build alone, where the platform is root: git's environment holds the credential. */
+  readonly users?: { readonly git: StepUser; readonly command: StepUser };
 }
 
 /** Turns code into the digest of a package that is kept here: the commit that its branch or tag means now, built. */
@@ -55,8 +59,9 @@ export async function buildSource(
   const repository = await openRepository(parts, instance.project, source);
   const log = newLog(context, repository);
   const dir = await parts.builds.workspace();
+  const users = await takeUsers(parts);
   try {
-    const work = { context, source, runtime, executables, repository, log, dir };
+    const work = { context, source, runtime, executables, repository, log, dir, ...(users && { users }) };
     const { resolved, sourceKey, built } = await findOrBuild(work, instance);
     await write(async (tx) => {
       const time = parts.now();
@@ -69,9 +74,23 @@ export async function buildSource(
     throw error;
   } finally {
     await removeDir(dir);
+    users?.git.free();
+    users?.command.free();
     const kept = { project: instance.project, content: log.text(), lastLines: log.lastLines(KEPT_LINES) };
     // A worker that lost the job has no say any more, and a log is no reason to fail.
     await write((tx) => writeJobLog(tx, { job: job.id, ...kept, time: parts.now() })).catch(() => undefined);
+  }
+}
+
+async function takeUsers({ steps }: Parts): Promise<Work['users']> {
+  const git = await steps.takeUser();
+  if (!git) return undefined;
+  try {
+    const command = await steps.takeUser();
+    return command && { git, command };
+  } catch (error) {
+    git.free();
+    throw error;
   }
 }
 
@@ -118,10 +137,10 @@ async function findOrBuild(work: Work, { project }: Instance) {
   return { resolved, sourceKey, built };
 }
 
-function gitPlace({ context, log }: Work, dir: string): GitPlace {
+function gitPlace({ context, log, users }: Work, dir: string): GitPlace {
   const { parts, stop } = context;
-  const user = parts.sources.settings.users?.clone;
-  return { dir, log, signal: stop, limits: limitsOf(parts), ...(user !== undefined && { user }) };
+  const rest = { limits: limitsOf(parts), fence: parts.steps.fence() };
+  return { dir, log, signal: stop, ...rest, ...(users && { user: users.git.id }) };
 }
 
 function limitsOf({ sources }: Parts): Partial<StepLimits> {
@@ -138,6 +157,7 @@ async function build(work: Work, place: GitPlace, resolved: Resolved): Promise<B
   try {
     await parts.builds.assertFree(parts.sources.settings.limits.freeBytes);
     await checkOut(repository, resolved, join(place.dir, 'tree'), place);
+    await takeBack(place.dir, parts.steps.isMaker);
     const home = join(dir, 'build');
     await mkdir(home, { mode: 0o700 });
     await rename(join(place.dir, 'tree'), join(home, 'tree'));
@@ -145,7 +165,8 @@ async function build(work: Work, place: GitPlace, resolved: Resolved): Promise<B
     const tree = new SourceTree(join(home, 'tree'));
     const command = source.command ?? (await defaultCommand(tree, runtime));
     if (command === undefined) log.line('There is nothing to build: the code itself is the package.');
-    else await runCommand(work, { home, tree, command, resolved, user: slot.user });
+    else await runCommand(work, { home, tree, command, resolved });
+    await takeBack(home, parts.steps.isMaker);
     const name = new URL(repository.url).pathname.split('/').findLast((part) => part !== '') ?? '';
     const treeName = `${name.replace(/\.git$/, '').replace(/[^A-Za-z0-9._-]/g, '_') || 'source'}-${resolved.commit.slice(0, 12)}`;
     const { fileName, content } = await resultOf(tree, runtime.fromSource?.archives ?? [], treeName);
@@ -163,17 +184,16 @@ async function defaultCommand(tree: SourceTree, runtime: Runtime): Promise<strin
 }
 
 async function runCommand(
-  { context, source, executables, log }: Work,
+  { context, source, executables, log, users }: Work,
   running: {
     readonly home: string;
     readonly tree: SourceTree;
     readonly command: string;
     readonly resolved: Resolved;
-    readonly user: number | undefined;
   },
 ): Promise<void> {
   const { parts, stop } = context;
-  const { home, tree, command, resolved, user } = running;
+  const { home, tree, command, resolved } = running;
   log.line(`$ ${command}`);
   const dirs = [...new Set([...executables.values()].map(({ path }) => dirname(path)))];
   await runStep({
@@ -188,10 +208,10 @@ async function runCommand(
     },
     passedOn: parts.buildVariables,
     limits: limitsOf(parts),
-    isConfined: true,
+    fence: parts.steps.fence([...executables.values()].map(({ path }) => path)),
     onOutput: (chunk) => log.add(chunk),
     signal: stop,
-    ...(user !== undefined && { user }),
+    ...(users && { user: users.command.id }),
   });
   log.flush();
 }

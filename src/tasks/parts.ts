@@ -2,7 +2,9 @@ import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { FetchAllow } from '../connections/fetch-allow.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import type { PassedOn } from '../builds/passed-on.ts';
+import type { StepLimits } from '../builds/run-step.ts';
 import type { SourceBuilds } from '../builds/source-builds.ts';
+import type { Steps } from '../builds/steps.ts';
 import type { Grants } from '../domain/grants.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { GitParts } from '../git/parts.ts';
@@ -35,8 +37,10 @@ export interface Parts {
   readonly locator: Locator;
   /** What the operator lets projects have. */
   readonly grants: Grants;
-  /** Numeric user of build steps, where the platform runs as root. */
-  readonly buildUser?: number;
+  /** Users and fences of build steps. */
+  readonly steps: Steps;
+  /** Of the steps of packages; those of code have their own. */
+  readonly stepLimits: Partial<StepLimits>;
   /** What build steps see of the platform's environment. */
   readonly buildVariables: PassedOn;
   readonly now: () => number;

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { kinds } from '../../src/actions/kinds.ts';
 import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
 import { BuildStore } from '../../src/builds/build-store.ts';
+import { Steps } from '../../src/builds/steps.ts';
 import { SourceBuilds } from '../../src/builds/source-builds.ts';
 import { systemClock } from '../../src/jobs/clock.ts';
 import { createEngine, type Engine } from '../../src/jobs/engine.ts';
@@ -80,6 +81,8 @@ export class RunningStage {
           routes,
           artifacts: this.artifacts,
           builds: this.builds,
+          steps: new Steps({ dataDir }),
+          stepLimits: {},
           sources: new SourceBuilds({
             limits: { timeMs: 1_000, memoryBytes: 1, diskBytes: 1, freeBytes: 1 },
             slots: 1,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { confined } from '../../src/builds/confine.ts';
+import { meansFor } from '../../src/builds/confine.ts';
 import { runStep, type StepRequest } from '../../src/builds/run-step.ts';
 import { Problem } from '../../src/domain/errors.ts';
 
@@ -25,7 +25,6 @@ const shell = (dir: string, command: string, more: Partial<StepRequest> = {}) =>
   runStep({
     argv: ['/bin/sh', '-c', command],
     dir,
-    isConfined: true,
     signal: new AbortController().signal,
     ...user,
     ...more,
@@ -40,7 +39,16 @@ const failed = (says: RegExp) => (error: unknown) => {
 
 /** Told once, so that a host without the means is seen in the report. */
 async function canConfine(t: TestContext): Promise<boolean> {
-  const can = (await confined(['true'], { processes: 10, fileBytes: 1000, ...user })) !== undefined;
+  const bounds = {
+    tasks: 100,
+    fileBytes: 1000,
+    sharedBytes: 1000,
+    tmp: '/tmp',
+    hides: [],
+    shows: [],
+    joins: [],
+  };
+  const can = (await meansFor({ ...bounds, ...user })) === (isRoot ? 'mounts' : 'processes');
   assert.ok(can || !isAll, 'this host has no namespaces for builds');
   if (!can) t.diagnostic('left out: this host has no namespaces for builds');
   return can;
