@@ -7,6 +7,7 @@ import { generate } from 'selfsigned';
 import { formatKeyPair, newKeyPair, parseKeyPair, type KeyPair } from './domain/access-key.ts';
 import { formatKey, parseKey, type Key } from './domain/envelope.ts';
 import { hostId, type HostId } from './domain/ids.ts';
+import { DATABASE_FILE } from './store/open.ts';
 
 /** Others may pass through, so that applications reach their own directories, but not look around. */
 const PASSABLE = 0o711;
@@ -19,8 +20,8 @@ export interface DataDirectory {
   readonly keyFile: string;
   readonly key: Key;
   readonly host: { readonly id: HostId; readonly name: string };
-  /** The administrator's first password. */
-  readonly adminPassword: string;
+  /** The administrator's first password, made when it is first asked for. */
+  adminPassword(): string;
   readonly adminPasswordFile: string;
   /** The administrator's first access key, made when it is first asked for. */
   adminKey(): KeyPair;
@@ -49,32 +50,66 @@ export async function openDataDirectory(path: string, keyFile = join(path, 'key'
   for (const name of ['run', 'logs', 'tls']) mkdirSync(join(path, name), { recursive: true, mode: PRIVATE });
   mkdirSync(join(path, 'tmp'), { recursive: true, mode: PASSABLE });
   const lock = takeLock(path);
+  try {
+    return await openLocked(path, keyFile, () => lock.close());
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+async function openLocked(path: string, keyFile: string, release: () => void): Promise<DataDirectory> {
+  const hostFile = join(path, 'host-id');
+  refuseLostKey(path, keyFile, hostFile);
   const key = parseKey(secretFile(keyFile, () => formatKey({ id: randomUUID(), bytes: randomBytes(32) })));
   return {
     path,
     keyFile,
     key,
-    host: { id: hostId(secretFile(join(path, 'host-id'), randomUUID)), name: hostname() },
-    adminPassword: secretFile(passwordFile(path), () => randomBytes(18).toString('base64url')),
+    host: { id: hostId(secretFile(hostFile, randomUUID)), name: hostname() },
+    adminPassword: () => secretFile(passwordFile(path), () => randomBytes(18).toString('base64url')),
     adminPasswordFile: passwordFile(path),
     adminKey: () => parseKeyPair(secretFile(accessKeyFile(path), () => formatKeyPair(newKeyPair(randomInt)))),
     tls: await openTls(path),
     writeAddresses: (addresses) =>
       writeWhole(addressesFile(path), `${JSON.stringify(addresses, undefined, 2)}\n`),
-    release: () => lock.close(),
+    release,
   };
 }
 
+/** The key is the first thing that a new directory gets: where there is anything else, a missing key was lost. */
+function refuseLostKey(path: string, keyFile: string, hostFile: string): void {
+  if (existsSync(keyFile)) return;
+  const used = [join(path, DATABASE_FILE), hostFile].find((file) => existsSync(file));
+  if (used === undefined) return;
+  throw new Error(
+    `The key file ${keyFile} is missing, but the data directory ${path} has been used before (${used} exists). ` +
+      'Secrets in the database cannot be read without that key: restore the file from a backup, or name where it is with --key-file.',
+  );
+}
+
+const SQLITE_BUSY = 5;
+
 /** A lock that the kernel gives back when the process ends, however it ends. */
 function takeLock(path: string): { close(): void } {
-  const database = new DatabaseSync(join(path, 'run', 'platform.lock'));
+  const file = join(path, 'run', 'platform.lock');
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(file);
     database.exec('BEGIN EXCLUSIVE');
     return database;
-  } catch {
-    database.close();
+  } catch (error) {
+    database?.close();
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
+      throw new Error(
+        `Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`,
+        { cause: error },
+      );
+    }
     throw new Error(
-      `Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`,
+      `The lock file ${file} cannot be used (${error instanceof Error ? error.message : String(error)}). ` +
+        'Check that the disk is neither full nor read-only, that the file is a plain file and that this user may write it; it holds no data and may be deleted while no platform runs.',
+      { cause: error },
     );
   }
 }

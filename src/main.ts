@@ -26,8 +26,9 @@ import { createEngine } from './jobs/engine.ts';
 import { randomJobIds } from './jobs/open-job.ts';
 import { runtimes } from './runtimes/all.ts';
 import { createLocator, type Locator } from './runtimes/locate.ts';
-import { keepNode } from './runtimes/own-node.ts';
+import { keepNode, removeOldNodes } from './runtimes/own-node.ts';
 import { SettingError, type Settings } from './settings.ts';
+import { isNamedByLaunch } from './store/artifacts.ts';
 import { openStore } from './store/open.ts';
 import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
@@ -74,7 +75,7 @@ export async function startPlatform(
   await seedPlatform(store, {
     region: settings.region,
     host: data.host,
-    adminPasswordHash: () => hashPassword(data.adminPassword),
+    adminPasswordHash: () => hashPassword(data.adminPassword()),
     adminKey: () => data.adminKey(),
     key: data.key,
     nonce: randomBytes(12),
@@ -82,6 +83,7 @@ export async function startPlatform(
     newId: randomUUID,
   });
   const node = keepNode(data.path);
+  await removeOldNodes(data.path, (path) => isNamedByLaunch(store.read, path), log);
   const driver = await openProcessDriver({
     dataDir: data.path,
     keyFile: data.keyFile,

@@ -2,8 +2,10 @@ import {
   chmodSync,
   copyFileSync,
   constants,
+  existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -37,4 +39,22 @@ export function keepNode(dataDir: string, path = process.execPath): string {
   }
   renameSync(temporary, target);
   return target;
+}
+
+/** Nodes of other versions that no release starts; what still runs of one keeps its file until it ends. */
+export async function removeOldNodes(
+  dataDir: string,
+  isNamed: (path: string) => Promise<boolean>,
+  log: { warn(fields: object, message: string): void },
+): Promise<void> {
+  const root = join(dataDir, 'node');
+  const versions = existsSync(root) ? readdirSync(root) : [];
+  for (const version of versions.filter((one) => one !== process.version)) {
+    if (await isNamed(ownNodePath(dataDir, version))) continue;
+    try {
+      rmSync(join(root, version), { recursive: true, force: true });
+    } catch (error) {
+      log.warn({ error, version }, 'an old Node in the data directory cannot be removed');
+    }
+  }
 }

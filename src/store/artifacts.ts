@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { buildKey, digest, type BuildKey, type Digest } from '../domain/ids.ts';
 import type { Db, Tx } from './open.ts';
 
@@ -131,4 +132,17 @@ export async function listNamedBuilds(db: Db): Promise<ReadonlySet<BuildKey>> {
   return new Set(
     [...released, ...running].flatMap((row) => (row.build_key === null ? [] : [buildKey(row.build_key)])),
   );
+}
+
+/** Whether any release, kept or not, starts something from this path. Reads them all: for once at start. */
+export async function isNamedByLaunch(db: Db, path: string): Promise<boolean> {
+  const inJson = JSON.stringify(path).slice(1, -1);
+  const pattern = `%${inJson.replace(/[!%_]/g, '!$&')}%`;
+  const row = await db
+    .selectFrom('releases')
+    .select('id')
+    .where(sql<boolean>`launch_json like ${pattern} escape '!'`)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }

@@ -12,15 +12,19 @@ const sqliteWords: Words = { text: 'text', whole: 'integer', tableEnd: 'strict' 
 // Collation "C" orders by bytes, as SQLite does, whatever the server's locale.
 const postgresWords: Words = { text: 'text collate "C"', whole: 'bigint', tableEnd: '' };
 
+/** Told of each migration in the database that this version does not know and may leave alone. */
+export type OnUnknown = (name: string) => void;
+
 export async function migrateSqlite(
   connection: SqliteConnection,
+  onUnknown: OnUnknown,
   list: readonly Migration[] = migrations,
 ): Promise<void> {
   const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
   // One transaction for all: a crash in the middle leaves the old tables, and a second process waits.
   connection.exec('begin immediate');
   try {
-    await migrate(db, list, sqliteWords);
+    await migrate(db, list, sqliteWords, onUnknown);
     connection.exec('commit');
   } catch (error) {
     connection.rollBack();
@@ -30,67 +34,99 @@ export async function migrateSqlite(
 
 export async function migratePostgres(
   settings: Omit<PoolSettings, 'statementTimeoutMs'>,
+  onUnknown: OnUnknown,
   list: readonly Migration[] = migrations,
 ): Promise<void> {
   const db = postgresDatabase({ ...settings, maxConnections: 2, statementTimeoutMs: 0 });
   try {
-    await migrate(db, list, postgresWords);
+    await migrate(db, list, postgresWords, onUnknown);
   } finally {
     await db.destroy();
   }
 }
 
-async function migrate(db: Kysely<Tables>, list: readonly Migration[], words: Words): Promise<void> {
+async function migrate(
+  db: Kysely<Tables>,
+  list: readonly Migration[],
+  words: Words,
+  onUnknown: OnUnknown,
+): Promise<void> {
   const checksums = new Map(list.map((migration) => [migration.name, checksum(migration, words)]));
-  await sql`create table if not exists migration_checksums (name text not null primary key, checksum text not null)`
-    .execute(db)
-    .catch(
-      // Two processes that create it at once: PostgreSQL lets one of them fail.
-      async (error: unknown) => {
-        await sql`select 1 from migration_checksums`.execute(db).catch(() => {
-          throw error;
-        });
-      },
-    );
-  await refuseForeign(db, checksums);
+  await createTable(db, 'migration_checksums', 'name text not null primary key, checksum text not null');
+  // A table beside, not a column: what versions before wrote stays as they know it.
+  await createTable(db, 'expanding_migrations', 'name text not null primary key');
+  const unknown = await findUnknown(db, checksums);
   const steps: Record<string, Step> = {};
   for (const migration of list) {
     steps[migration.name] = {
       async up(step: Kysely<Tables>) {
         for (const statement of migration.statements(words)) await sql.raw(statement).execute(step);
+        const { name, isExpanding } = migration;
         await step
           .insertInto('migration_checksums')
-          .values({ name: migration.name, checksum: checksums.get(migration.name) ?? '' })
+          .values({ name, checksum: checksums.get(name) ?? '' })
           .execute();
+        if (isExpanding) await step.insertInto('expanding_migrations').values({ name }).execute();
       },
     };
   }
+  // The migrator refuses to go on where one that ran is not listed.
+  for (const name of unknown) steps[name] = { up: () => Promise.resolve() };
   const { error } = await new Migrator({
     db,
     provider: { getMigrations: () => Promise.resolve(steps) },
+    // A step of this version may sort before one of a newer version that went away again.
+    allowUnorderedMigrations: true,
   }).migrateToLatest();
   // Another process may have migrated between the first look and the lock.
-  await refuseForeign(db, checksums);
+  const left = await findUnknown(db, checksums);
   if (error !== undefined) throw error;
+  for (const name of left) onUnknown(name);
 }
 
-async function refuseForeign(db: Kysely<Tables>, checksums: ReadonlyMap<string, string>): Promise<void> {
+const createTable = (db: Kysely<Tables>, name: string, columns: string) =>
+  sql
+    .raw(`create table if not exists ${name} (${columns})`)
+    .execute(db)
+    .catch(
+      // Two processes that create it at once: PostgreSQL lets one of them fail.
+      async (error: unknown) => {
+        await sql
+          .raw(`select 1 from ${name}`)
+          .execute(db)
+          .catch(() => {
+            throw error;
+          });
+      },
+    );
+
+/** Names of migrations that a newer version left and that may stay; throws where this version cannot work with them. */
+async function findUnknown(
+  db: Kysely<Tables>,
+  checksums: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
   const applied = await db.selectFrom('migration_checksums').selectAll().orderBy('name').execute();
+  const expanding = await db.selectFrom('expanding_migrations').select('name').execute();
+  const mayStay = new Set(expanding.map(({ name }) => name));
+  const unknown: string[] = [];
   for (const { name, checksum: stored } of applied) {
     const known = checksums.get(name);
     if (known === undefined) {
-      throw new Error(
-        `The database was written by a newer Openstage: it holds migration "${name}", which this one does not know. ` +
-          'Start the newer Openstage again, or restore a backup from before the upgrade.',
-      );
-    }
-    if (known !== stored) {
+      if (!mayStay.has(name)) {
+        throw new Error(
+          `The database was written by a newer Openstage: it holds migration "${name}", which this version does not know and cannot work with. ` +
+            'Start the newer Openstage again, or restore a backup from before the upgrade.',
+        );
+      }
+      unknown.push(name);
+    } else if (known !== stored) {
       throw new Error(
         `Migration "${name}" is not what this database was made with (checksum ${known.slice(0, 12)}, expected ${stored.slice(0, 12)}). ` +
           'A migration must never be edited once it ran: restore its file and put the change into a new one.',
       );
     }
   }
+  return unknown;
 }
 
 /** Of the statements themselves; their layout in the source does not matter. */

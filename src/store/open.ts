@@ -40,7 +40,8 @@ export interface StoreSettings {
   readonly tap?: Tap;
 }
 
-const DATABASE_FILE = 'openstage.db';
+/** SQLite's, in the data directory. */
+export const DATABASE_FILE = 'openstage.db';
 
 /** Opens the store and brings its tables up to date; refuses, in a sentence, what it cannot use. */
 export async function openStore(settings: StoreSettings): Promise<Store> {
@@ -53,14 +54,14 @@ export async function openStore(settings: StoreSettings): Promise<Store> {
   );
 }
 
-async function openSqlite({ dataDir, tap }: StoreSettings): Promise<Store> {
+async function openSqlite({ dataDir, tap, log }: StoreSettings): Promise<Store> {
   const file = join(dataDir, DATABASE_FILE);
   // Before SQLite does, whose files beside it take over its mode: applications can traverse the data directory.
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
   const writer = new SqliteConnection(file, false, tap);
   try {
-    await migrateSqlite(writer);
+    await migrateSqlite(writer, tellUnknown(log));
   } catch (error) {
     writer.close();
     throw error;
@@ -83,7 +84,7 @@ async function openSqlite({ dataDir, tap }: StoreSettings): Promise<Store> {
 
 async function openPostgres({ log, tap }: StoreSettings, url: string): Promise<Store> {
   const onIdleFault = (error: Error) => log.warn({ err: error }, 'a connection to the database broke');
-  await migratePostgres({ url, onIdleFault });
+  await migratePostgres({ url, onIdleFault }, tellUnknown(log));
   const db = postgresDatabase({ url, onIdleFault, ...(tap ? { tap } : {}) });
   const writer = new PostgresWriter(db);
   return {
@@ -92,3 +93,9 @@ async function openPostgres({ log, tap }: StoreSettings, url: string): Promise<S
     close: () => db.destroy(),
   };
 }
+
+const tellUnknown = (log: StoreLog) => (migration: string) =>
+  log.warn(
+    { migration },
+    'the database holds a migration of a newer Openstage that this version can leave alone; it works without what that added',
+  );

@@ -25,6 +25,8 @@ export interface Tables {
   facts: { name: string; value: string };
   /** What each applied migration was made of, so that an edited one is noticed. */
   migration_checksums: { name: string; checksum: string };
+  /** Applied migrations that a version which does not know them may leave alone. */
+  expanding_migrations: { name: string };
   domains: { id: string; name: string };
   projects: { id: string; domain_id: string; name: string; create_time: number; description: string | null };
   users: {

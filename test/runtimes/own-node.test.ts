@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { keepNode, ownNodePath } from '../../src/runtimes/own-node.ts';
+import { keepNode, ownNodePath, removeOldNodes } from '../../src/runtimes/own-node.ts';
 
 function aDir(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'openstage-node-'));
@@ -43,4 +43,15 @@ test('a Node of the machine stays where it is', (t) => {
   const dir = aDir(t);
   assert.equal(keepNode(dir, '/usr/bin/node'), '/usr/bin/node');
   assert.equal(statSync(join(dir, 'node'), { throwIfNoEntry: false }), undefined);
+});
+
+test('a Node of another version goes once no release names it', async (t) => {
+  const dir = aDir(t);
+  for (const version of ['v1.0.0', 'v2.0.0', process.version]) {
+    mkdirSync(join(dir, 'node', version), { recursive: true });
+    copyFileSync('/dev/null', ownNodePath(dir, version));
+  }
+  const isNamed = (path: string) => Promise.resolve(path === ownNodePath(dir, 'v2.0.0'));
+  await removeOldNodes(dir, isNamed, { warn: () => {} });
+  assert.deepEqual(readdirSync(join(dir, 'node')).sort(), ['v2.0.0', process.version].sort());
 });

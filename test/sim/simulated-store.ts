@@ -25,7 +25,7 @@ export interface SimulatedDatabase {
 /** The store's own code on a database in memory. Calls never overlap here, so one connection serves reading and writing. */
 export async function openInMemory(): Promise<SimulatedDatabase> {
   const connection = new SqliteConnection(':memory:', false);
-  await migrateSqlite(connection);
+  await migrateSqlite(connection, () => {});
   const read = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
   const commits = new GroupCommit(connection);
   const store: Store = {

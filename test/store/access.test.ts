@@ -50,7 +50,7 @@ async function firstRelease({ url, dataDir }: TestDatabase): Promise<void> {
   ];
   const list = [firstTables];
   if (url !== undefined) {
-    await migratePostgres({ url, onIdleFault: () => {} }, list);
+    await migratePostgres({ url, onIdleFault: () => {} }, () => {}, list);
     const client = new Client({ connectionString: url });
     await client.connect();
     for (const row of rows) await client.query(row);
@@ -58,7 +58,7 @@ async function firstRelease({ url, dataDir }: TestDatabase): Promise<void> {
     return;
   }
   const connection = new SqliteConnection(join(dataDir, 'openstage.db'), false);
-  await migrateSqlite(connection, list);
+  await migrateSqlite(connection, () => {}, list);
   for (const row of rows) connection.exec(row);
   connection.close();
 }

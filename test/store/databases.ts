@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Client } from 'pg';
 import type { Tap } from '../../src/store/faults.ts';
-import { openStore, type Store } from '../../src/store/open.ts';
+import { openStore, type Store, type StoreLog } from '../../src/store/open.ts';
 import { findServer, startCluster } from './postgres-cluster.ts';
 
 /** An empty database of one test. */
@@ -14,7 +14,7 @@ export interface TestDatabase {
   readonly url?: string;
   readonly dataDir: string;
   /** Opens it; closed with the test. May be called again, as another process would. */
-  open(options?: { readonly tap?: Tap }): Promise<Store>;
+  open(options?: { readonly tap?: Tap; readonly warn?: StoreLog['warn'] }): Promise<Store>;
 }
 
 /** Where a database is, and how it goes; SQLite's goes with its data directory. */
@@ -38,10 +38,10 @@ function testDatabase(t: TestContext, dataDir: string, url?: string): TestDataba
   return {
     dataDir,
     ...(url === undefined ? {} : { url }),
-    async open({ tap } = {}) {
+    async open({ tap, warn = silentLog.warn } = {}) {
       const store = await openStore({
         dataDir,
-        log: silentLog,
+        log: { warn },
         ...(url === undefined ? {} : { url }),
         ...(tap ? { tap } : {}),
       });

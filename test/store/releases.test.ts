@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { buildKey, digest, type InstanceId, type ReleaseId } from '../../src/domain/ids.ts';
+import { isNamedByLaunch } from '../../src/store/artifacts.ts';
 import { findInstance, updateInstance } from '../../src/store/instances.ts';
 import type { Store } from '../../src/store/open.ts';
 import {
@@ -270,6 +271,8 @@ for (const { name, create } of databases()) {
     await store.write((tx) => updateRelease(tx, id, { digest: digest('d2'), build: buildKey('b2') }));
     const found = await findRelease(store.read, id);
     assert.deepEqual([found?.digest, found?.build, found?.launch], ['d1', 'b1', launch]);
+    assert.equal(await isNamedByLaunch(store.read, launch.argv[0] ?? ''), true);
+    assert.equal(await isNamedByLaunch(store.read, '/data/node/v9_9.9/node'), false);
     assert.deepEqual([...(await listReleases(store.read, [id, id])).keys()], [id]);
   });
 

@@ -8,6 +8,7 @@ import type { Migration, Words } from './migration.ts';
  */
 export const firstTables: Migration = {
   name: '0001-first-tables',
+  isExpanding: true,
   statements: (words) => [
     ...iam(words),
     ...nouns(words),

@@ -3,6 +3,8 @@ import type { Migration } from './migration.ts';
 /** Access keys, roles, and what users, projects, tokens and the audit tell beside what they told before. */
 export const access: Migration = {
   name: '0002-access',
+  // A version that knows no roles would let everybody do everything.
+  isExpanding: false,
   statements: ({ text, whole, tableEnd }) => [
     `create table access_keys (
       access ${text} not null primary key,

@@ -3,6 +3,7 @@ import type { Migration, Words } from './migration.ts';
 /** Git hosts: what opens them, consents under way, and pushes that are announced. */
 export const git: Migration = {
   name: '0003-git',
+  isExpanding: true,
   statements: ({ text, whole, tableEnd }: Words) => [
     `create table git_authorizations (
       project_id ${text} not null,

@@ -3,6 +3,7 @@ import type { Migration, Words } from './migration.ts';
 /** Releases that were built from code, and what their builds printed. */
 export const builds: Migration = {
   name: '0004-builds',
+  isExpanding: true,
   statements: ({ text, whole, tableEnd }: Words) => [
     `alter table releases add column source_commit ${text}`,
     `alter table releases add column source_key ${text}`,

@@ -6,6 +6,7 @@ import type { Migration } from './migration.ts';
  */
 export const configuration: Migration = {
   name: '0005-configuration',
+  isExpanding: true,
   statements: ({ text, whole }) => [
     `alter table instances add column rolling_rollout ${whole}`,
     `alter table instances add column rolling_ready ${whole}`,

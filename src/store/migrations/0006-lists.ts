@@ -3,6 +3,7 @@ import type { Migration } from './migration.ts';
 /** So that a page of a list costs the same among many rows as among few. */
 export const lists: Migration = {
   name: '0006-lists',
+  isExpanding: true,
   statements: ({ text }) => [
     // Counted beside applications.component_count, which leaves these out.
     `create index components_deleting on components (application_id) where deleting = 1`,

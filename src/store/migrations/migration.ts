@@ -12,5 +12,10 @@ export interface Words {
 export interface Migration {
   /** Sorts after the one before it. */
   readonly name: string;
+  /**
+   * Only adds what a version that does not know it may leave alone: tables, indexes, columns that are null or have a
+   * default. Then the version before can come back to this database; else it refuses to start.
+   */
+  readonly isExpanding: boolean;
   statements(words: Words): readonly string[];
 }

@@ -10,12 +10,14 @@ export function takeLock(path: string): boolean {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    if (error instanceof Error && error.message.includes('locked')) return false;
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false;
     throw error;
   }
   locks.push(database);
   return true;
 }
+
+const SQLITE_BUSY = 5;
 
 /** Collected, a database would close itself and give the lock back. */
 const locks: DatabaseSync[] = [];
