@@ -3,7 +3,7 @@ import { unseal, type SealedVariable } from '../domain/envelope.ts';
 import { Problem } from '../domain/errors.ts';
 import { assertFlavor } from '../domain/flavor.ts';
 import type { Hook, Lifecycle } from '../domain/lifecycle.ts';
-import { fetchAddress } from '../domain/package-address.ts';
+import { assertFetched, fetchAddress } from '../domain/package-address.ts';
 import {
   isCode,
   type ExternalAccess,
@@ -130,6 +130,7 @@ function sourceOf(artifacts: ReleaseContent['artifacts'], componentSource: Sourc
       `artifacts: type "${source.type}" needs a container driver, which this platform does not have; expected "package".`,
     );
   }
+  assertFetched(source, own[0] ? `artifacts.${Object.keys(artifacts ?? {})[0]}` : 'source.spec');
   fetchAddress(source);
   return source;
 }

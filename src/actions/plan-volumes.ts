@@ -46,9 +46,9 @@ export const refused = (field: string, what: string, todo: string): Problem =>
 
 /** What the operator allows of the host, or a Problem about the field. */
 export function hostDirectory(grants: Grants, project: string, sent: string, field: string) {
-  if (!isAbsolute(sent) || hasDots(sent))
-    throw refused(field, `is "${sent}"`, 'expected an absolute directory without "." and ".."');
-  const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
+  if (!isAbsolute(sent) || leadsUp(sent))
+    throw refused(field, `is "${sent}"`, 'expected an absolute directory without ".."');
+  const path = plain(sent);
   const root = grantedRoot(grants, project, path);
   if (root === undefined) {
     throw refused(
@@ -69,15 +69,21 @@ function planMount(grants: Grants, { path: sent, readOnly, subPath }: Mount, pla
       grants.mayMount ? 'mount at an absolute path' : 'send false',
     );
   }
-  if (subPath !== undefined && (isAbsolute(subPath) || hasDots(subPath)))
-    throw refused(`${place}.subPath`, `is "${subPath}"`, 'expected a relative path without "." and ".."');
-  return { path, readOnly, ...(subPath !== undefined && { subPath: posix.normalize(subPath) }) };
+  if (subPath !== undefined && (isAbsolute(subPath) || leadsUp(subPath)))
+    throw refused(`${place}.subPath`, `is "${subPath}"`, 'expected a relative path without ".."');
+  const part = subPath === undefined ? WHOLE : plain(subPath);
+  return { path, readOnly, ...(part !== WHOLE && { subPath: part }) };
 }
 
 /** Where the application is to see something, or a Problem about the field. */
 export function planMountPath(grants: Grants, sent: string, field: string): string {
-  if (hasDots(sent)) throw refused(field, `is "${sent}"`, 'expected a path without "." and ".."');
-  const path = posix.normalize(sent).replace(/(?<=.)\/$/, '');
+  const path = plain(sent);
+  if (leadsUp(sent) || path === WHOLE)
+    throw refused(
+      field,
+      `is "${sent}"`,
+      'expected a path without "..", of a directory that is not HOME itself',
+    );
   if (isAbsolute(path)) assertMountable(grants, path, field);
   return path;
 }
@@ -126,5 +132,12 @@ function assertInMemory(mounts: readonly Mount[], place: string): void {
   );
 }
 
-const hasDots = (path: string): boolean =>
-  path.split('/').some((part) => part === '.' || part === '..') || /\p{Cc}/u.test(path) || path === '';
+/** What "./" and the like are in plain. */
+const WHOLE = '.';
+
+/** "./store//01/" is "store/01". */
+const plain = (path: string): string => posix.normalize(path).replace(/(?<=.)\/$/, '');
+
+/** Upwards, even where the text would come back down: with links that is another place. */
+const leadsUp = (path: string): boolean =>
+  path.split('/').includes('..') || /\p{Cc}/u.test(path) || path === '';

@@ -13,8 +13,7 @@ export const memberPath = (parent: string, key: string | number): string => {
 };
 
 /**
- * JSON text to plain data: absent and `null` members mean the same, so the latter go; `__proto__` is a name like any
- * other unknown one and goes too. An empty text is no body.
+ * JSON text to plain data; `__proto__` is a name like any other unknown one and goes. An empty text is no body.
  */
 export function parseBody(bytes: Buffer): unknown {
   const text = decode(bytes);
@@ -56,7 +55,7 @@ function clean(value: unknown, path: string, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const kept: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {
-    if (member === null || key === '__proto__') continue;
+    if (key === '__proto__') continue;
     kept[cleanText(key, path)] = clean(member, memberPath(path, key), depth + 1);
   }
   return kept;

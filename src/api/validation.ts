@@ -2,6 +2,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchemaCompiler } from 'fastify';
 import { Problem } from '../domain/errors.ts';
 import { memberPath } from './body.ts';
+import { withoutNulls } from './nulls.ts';
 
 /** Of what was sent, this much is repeated in a message. */
 const SHOWN_MOST = 60;
@@ -24,7 +25,8 @@ const ajv = new Ajv({
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
   if (httpPart !== 'body') return () => true;
   const validate = ajv.compile(schema);
-  return (body: unknown) => {
+  return (sent: unknown) => {
+    const body = withoutNulls(sent, schema);
     if (validate(body)) return { value: body };
     const error = validate.errors?.at(-1);
     return { error: new Problem('invalid', error ? sentence(error) : 'The body does not fit its schema.') };
@@ -53,6 +55,7 @@ export function sentence(error: ErrorObject): string {
 /** What was sent, cut; of secrets only the kind. */
 export function shown(path: string, value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value === null) return 'null';
   if (typeof value === 'object') return 'an object';
   if (secretNames.test(path)) return `a ${typeof value} that does not fit`;
   const text = JSON.stringify(value) ?? 'nothing';

@@ -57,6 +57,15 @@ function textOf(properties: Artifact['properties'], name: string): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
+/** Packages are fetched over the network alone; the address as such is looked at closely when they are. */
+export function assertFetched({ url }: Pick<Artifact, 'url'>, field: string): void {
+  if (/^\s*(https?|obs):\/\//i.test(url)) return;
+  throw new Problem(
+    'invalid',
+    `Field "${field}.url" is ${JSON.stringify(url.slice(0, 200))}; expected an address that begins with http://, https:// or obs://: upload a file of your own with PUT to /v1/{project_id}/packages/{name}/{version}/{file} and send that address.`,
+  );
+}
+
 /** An address is kept and shown as it was sent, so that no credential may be in it; `field` names what holds it. */
 export function assertNoCredential(
   { url, properties }: Pick<Artifact, 'url' | 'properties'>,

@@ -48,6 +48,11 @@ test('instances: every field of a create is held to its form, and what does noth
     create({ artifacts: undefined }, /artifacts/, '400 SVCSTG.00100425'),
     create({ artifacts: {} }, /artifacts/, '400 SVCSTG.00100425'),
     create({ artifacts: [] }, /"artifacts"/),
+    create({ artifacts: { a: null } }, /"artifacts\.a" is null; expected an object/),
+    create(
+      { artifacts: { a: { ...instanceBody.artifacts.web, url: 'file:///etc/passwd' } } },
+      /"artifacts\.a\.url" is "file:.*expected an address that begins with http:\/\//,
+    ),
     create({ artifacts: { a: { ...instanceBody.artifacts.web, type: 'image' } } }, /container driver/),
     create(
       { artifacts: { a: { ...instanceBody.artifacts.web, url: 'http://ann:secret@example.org/a.jar' } } },

@@ -104,6 +104,7 @@ const states: readonly (readonly [why: string, says: RegExp])[] = [
   ['at least one of a list', /would have no base resource/],
   ['nothing to be deployed', /artifacts.* (missing|source)/s],
   ['what this platform does not do', /does nothing|has no effect|cannot build|needs a container driver/],
+  ['an address of no package', /^Field ".*\.url" is .*; expected an address that begins with http/s],
   ['an access that cannot be had', /^Field "external_accesses\.(protocol|address)"/],
   ['a strategy that contradicts itself', /"configuration\.strategy\.spec/],
   ['the state of the instance', /^Instance .* (has no|is|cannot)/s],

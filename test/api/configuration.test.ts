@@ -110,6 +110,32 @@ test('storage is kept as volumes within what the operator allows, and echoed as 
 const mounted = (path: string, more: object = {}) => ({ path, readOnly: false, ...more });
 const stored = (entry: object) => ({ ...instanceBody, configuration: { storage: [entry] } });
 
+test('paths that say "here" or end in a slash are taken for what they mean, and echoed as sent', async (t) => {
+  const hostPaths = [{ dir: '/srv/shared', projects: ['local'] }];
+  const stage = await openStage(t, { grants: { hostPaths } });
+  const at = await aComponent(stage);
+  const mounts = [
+    { path: '/local/./01', subPath: './store/01', readOnly: false },
+    { path: './kept/', subPath: './', readOnly: false },
+  ];
+  const storage = [{ type: 'HostPath', parameters: { path: '/srv/./shared/' }, mounts }];
+  const created = await stage.post(at, { ...instanceBody, configuration: { storage } });
+  assert.equal(created.status, 200, created.raw);
+  const id = created.text('instance_id');
+  assert.deepEqual((await content(stage, id)).volumes, [
+    {
+      kind: 'host',
+      path: '/srv/shared',
+      root: '/srv/shared',
+      mounts: [
+        { path: '/local/01', readOnly: false, subPath: 'store/01' },
+        { path: 'kept', readOnly: false },
+      ],
+    },
+  ]);
+  assert.deepEqual((await stage.get(`${at}/${id}`)).at('configuration', 'storage'), storage);
+});
+
 test('storage that cannot be had is refused with the reason', async (t) => {
   const hostPaths = [{ dir: '/srv/shared', projects: ['other'] }];
   const stage = await openStage(t, { grants: { hostPaths } });
@@ -138,7 +164,7 @@ test('storage that cannot be had is refused with the reason', async (t) => {
     ],
     [
       stored({ type: 'HostPath', parameters: { path: '/srv/shared/../x' }, mounts: [mounted('/a')] }),
-      /without "\." and "\.\."/,
+      /without "\.\."/,
     ],
     [
       stored({ type: 'EmptyDir', parameters: { medium: 'ssd' }, mounts: [mounted('/a')] }),
@@ -152,8 +178,11 @@ test('storage that cannot be had is refused with the reason', async (t) => {
     [empty(mounted('/etc/app')), /"\/etc\/app", which the system or the platform needs \(\/etc\)/],
     [empty(mounted('/')), /the system or the platform needs/],
     [empty(mounted(stage.dataDir)), /the system or the platform needs/],
-    [empty(mounted('/a/../b')), /without "\." and "\.\."/],
-    [empty(mounted('/a', { subPath: '../b' })), /subPath" is "\.\.\/b"/],
+    [empty(mounted('/a/../b')), /without "\.\."/],
+    [empty(mounted('.')), /not HOME itself/],
+    ...['../b', './../b', 'a/..', 'a/../../b', '..', './a/../b'].map(
+      (subPath) => [empty(mounted('/a', { subPath })), /subPath" is ".*without "\.\."/] as const,
+    ),
     [empty(mounted('/a', { subPath: '/b' })), /subPath" is "\/b"/],
     [empty(mounted('/a'), mounted('/a/b')), /one in the other/],
     [empty(mounted('a', { readOnly: true })), /is a link and cannot be read-only/],
@@ -241,7 +270,7 @@ test('directories of logs that cannot be had are refused with the reason', async
     ],
     [logging({ logPath: '/a', hostPath: 'logs' }), /hostPath" is "logs"; expected an absolute directory/],
     [logging({ logPath: '/etc/app' }), /logPath" is "\/etc\/app", which the system or the platform needs/],
-    [logging({ logPath: '/a/../b' }), /logPath" is .*without "\." and "\.\."/],
+    [logging({ logPath: '/a/../b' }), /logPath" is .*without "\.\."/],
     [
       logging({ logPath: '/a', hostExtendPath: 'PodUID' }),
       /hostExtendPath" names directories below hostPath, which is missing/,

@@ -1,4 +1,6 @@
 import { Problem } from '../../domain/errors.ts';
+import type { SealedVariable } from '../../domain/envelope.ts';
+import { isPlatformVariable } from '../../domain/platform-variables.ts';
 import type { ReleaseContent } from '../../domain/release.ts';
 import { MASKED, type ConfigurationRequest, type ProbeRequest } from '../../domain/request.ts';
 import type { ShowValue } from '../shown-values.ts';
@@ -125,15 +127,19 @@ function readProbe({ type, parameters, delay, timeout }: ProbeInputWire, path: s
   };
 }
 
-/** The variables as the caller may see them, and what else was sent; nothing is added. */
+/** The variables as the caller may see them, those that were given marked as such, and what else was sent. */
 export function configurationWire(
   show: ShowValue,
   { env, configuration }: ReleaseContent,
-  fromResources: readonly string[],
+  given: readonly SealedVariable[],
 ): InstanceWire['configuration'] {
   const variables = [
     ...env.map(({ name, value }) => ({ name, value: show(value), internal: false })),
-    ...fromResources.map((name) => ({ name, value: MASKED, internal: true })),
+    ...given.map(({ name, value }) => ({
+      name,
+      value: isPlatformVariable(name) ? show(value) : MASKED,
+      internal: true,
+    })),
   ];
   return {
     ...(variables.length > 0 && { env: variables }),

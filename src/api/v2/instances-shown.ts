@@ -13,7 +13,10 @@ import type { Shown } from './instances-wire.ts';
 /** Shown where the component's runtime is known no more. */
 const FALLBACK_PORT = 8080;
 
-/** What the answers of a page of one component's instances are made of, in two queries however long it is. */
+/**
+ * What the answers of a page of one component's instances are made of, in three queries however long it is. Brief answers tell
+ * nothing of variables.
+ */
 export async function loadShown(
   db: Db,
   parents: {
@@ -22,18 +25,14 @@ export async function loadShown(
     readonly runtimes: readonly RuntimeInfo[];
   },
   instances: readonly Instance[],
+  { isBrief = false } = {},
 ): Promise<readonly Shown[]> {
   const releases = await listReleases(db, instances.map(releaseShown));
   const jobs = await listJobs(
     db,
     instances.flatMap(({ lastJob }) => lastJob ?? []),
   );
-  const given = await listResourceEnv(
-    db,
-    instances.filter(
-      (instance) => (releases.get(releaseShown(instance))?.content.referResources.length ?? 0) > 0,
-    ),
-  );
+  const given = await listResourceEnv(db, isBrief ? [] : instances);
   const runtime = parents.runtimes.find(({ typeName }) => typeName === parents.component.runtime);
   return instances.map((instance) => {
     const release = releases.get(releaseShown(instance));
@@ -43,19 +42,19 @@ export async function loadShown(
       instance,
       release,
       ...(lastJob && { lastJob }),
-      fromResources: fromResources(release.content, given.get(instance.id) ?? []),
+      given: notOwn(release.content, given.get(instance.id) ?? []),
       enterpriseProjectId: parents.application.enterpriseProjectId,
       defaultPort: runtime?.containerDefaultPort ?? FALLBACK_PORT,
     };
   });
 }
 
-function fromResources(
+function notOwn(
   { env, inheritedEnv }: ReleaseContent,
   given: readonly SealedVariable[],
-): readonly string[] {
+): readonly SealedVariable[] {
   const set = new Set([...env, ...inheritedEnv].map(({ name }) => name));
-  return given.map(({ name }) => name).filter((name) => !set.has(name));
+  return given.filter(({ name }) => !set.has(name));
 }
 
 /** The serving one; before there is one, the one that was asked for. */

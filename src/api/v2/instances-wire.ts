@@ -1,3 +1,4 @@
+import type { SealedVariable } from '../../domain/envelope.ts';
 import { Problem } from '../../domain/errors.ts';
 import { status } from '../../domain/instance.ts';
 import { describeExit, type Observed } from '../../domain/rollout.ts';
@@ -23,8 +24,8 @@ export interface Shown {
   /** The serving one, or the requested one where none has served. */
   readonly release: StoredRelease;
   readonly lastJob?: StoredJob;
-  /** Names of the variables that resources gave to what serves, and that neither instance nor application set. */
-  readonly fromResources: readonly string[];
+  /** Variables that resources and the platform gave to what serves, and that neither instance nor application set. */
+  readonly given: readonly SealedVariable[];
   readonly enterpriseProjectId: string;
   /** The port that its component's runtime is known for. */
   readonly defaultPort: number;
@@ -79,7 +80,7 @@ const detail = (shown: Shown, show: ShowValue) => {
     ...common(shown),
     description: instance.description ?? null,
     flavor_id: release.content.flavorId,
-    configuration: configurationWire(show, release.content, shown.fromResources),
+    configuration: configurationWire(show, release.content, shown.given),
     refer_resources: release.content.referResources.map((resource) => ({ ...resource })),
   };
 };

@@ -143,6 +143,7 @@ export const instanceRoutes =
           read,
           { application, component, runtimes: await knownRuntimes() },
           items,
+          { isBrief: true },
         );
         const instances = shown.map((item) =>
           instanceViewWire(item, {
