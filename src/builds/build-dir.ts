@@ -1,25 +1,39 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, lstat, mkdir, open } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, writeFile } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
+import { quoted } from './confine.ts';
 import { DEPTH_MOST, type Dir, openFileIn, walkTree } from './fenced-tree.ts';
 
+/** What a step finds by name before anything else: the words that it stands for, or why it stands for none. */
+export type Commands = Readonly<Record<string, readonly string[] | { readonly missing: string }>>;
+
 /** HOME and TMPDIR of one build step. Its name is new each time, so that no package and no step before it laid hands on it. */
-export async function makeScratch(dir: string): Promise<Scratch> {
+export async function makeScratch(dir: string, commands: Commands = {}): Promise<Scratch> {
   const path = join(dir, `.scratch-${randomUUID()}`);
   const env = { HOME: join(path, 'home'), TMPDIR: join(path, 'tmp') };
+  const bin = join(path, 'bin');
   await mkdir(path);
-  for (const place of Object.values(env)) await mkdir(place);
-  return { path, env };
+  for (const place of [...Object.values(env), bin]) await mkdir(place);
+  for (const [name, words] of Object.entries(commands)) {
+    const script =
+      'missing' in words
+        ? `echo ${quoted(words.missing)} >&2\nexit 127`
+        : `exec ${words.map(quoted).join(' ')} "$@"`;
+    await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755, flag: 'wx' });
+  }
+  return { path, env, bin };
 }
 
 export interface Scratch {
   readonly path: string;
   readonly env: { readonly HOME: string; readonly TMPDIR: string };
+  /** First on PATH. */
+  readonly bin: string;
 }
 
 const isRoot = process.getuid?.() === 0;

@@ -146,7 +146,8 @@ function mountScript({ hides, shows, tmp, sharedBytes }: Confinement): string {
 }
 
 const isIn = (path: string, dir: string): boolean => path === dir || path.startsWith(`${dir}/`);
-const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+/** One word of a shell. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /**
  * What the step's own shell reads first, already as the step's user: its directory and variables. They stand on no

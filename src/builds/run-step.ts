@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { Problem } from '../domain/errors.ts';
-import { handOver, makeScratch, removeDir, type Scratch } from './build-dir.ts';
+import { type Commands, handOver, makeScratch, removeDir, type Scratch } from './build-dir.ts';
 import { confined, HAND_OVER, handOverScript, meansFor, OWN_ENVIRONMENT, PATH } from './confine.ts';
 import { type DiskLimits, watchDisk } from './disk-watch.ts';
 import { masker, type PassedOn } from './passed-on.ts';
@@ -43,6 +43,8 @@ export interface StepRequest {
   /** What the step sees of the platform's environment; secrets in it are kept out of the evidence of a failure. */
   readonly passedOn?: PassedOn;
   readonly limits?: Partial<StepLimits>;
+  /** What it finds by name before anything else. */
+  readonly commands?: Commands;
   /** What is kept from it, where the host can. */
   readonly fence?: Fence;
   /** Hears all output as it comes. */
@@ -73,16 +75,16 @@ const tasksFor = (processes: number): number => 64 + 2 * processes;
 export async function runStep(request: StepRequest): Promise<string> {
   const { dir, user, signal } = request;
   signal.throwIfAborted();
-  const scratch = await makeScratch(dir);
+  const scratch = await makeScratch(dir, request.commands);
   try {
     if (user !== undefined) await handOver(dir, user);
-    return await run(request, scratch.env);
+    return await run(request, scratch);
   } finally {
     await removeDir(scratch.path);
   }
 }
 
-async function run(request: StepRequest, places: Scratch['env']): Promise<string> {
+async function run(request: StepRequest, { env: places, bin }: Scratch): Promise<string> {
   const { argv, dir, cwd = dir, user, env = {}, passedOn = {}, fence = {}, signal } = request;
   const limits = { ...stepLimits, ...request.limits };
   const confinement = {
@@ -97,7 +99,9 @@ async function run(request: StepRequest, places: Scratch['env']): Promise<string
   };
   const means = fence.isOff === true ? 'none' : await meansFor(confinement);
   // A step sees no other variable of the platform, which may hold secrets.
-  const variables = { ...passedOn, PATH, LANG: 'C.UTF-8', ...places, ...env };
+  const own = { PATH, LANG: 'C.UTF-8', ...places, ...env };
+  const isNamed = Object.keys(request.commands ?? {}).length > 0;
+  const variables = { ...passedOn, ...own, ...(isNamed && { PATH: `${bin}:${own.PATH}` }) };
   const shape = {
     name: basename(argv[0] ?? ''),
     dir,

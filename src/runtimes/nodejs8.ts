@@ -1,8 +1,8 @@
-import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
 import { nodeProject } from './from-source.ts';
+import { nodeCommands, npm, npmFor } from './npm.ts';
 import { ownNodePath } from './own-node.ts';
 import {
   firstFile,
@@ -14,7 +14,7 @@ import {
   unusable,
 } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
-import type { BuildContext, Executable, Found, Runtime } from './runtime.ts';
+import type { BuildContext, Executable, Executables, Found, Runtime } from './runtime.ts';
 
 const node: Executable = {
   name: 'node',
@@ -27,21 +27,6 @@ const node: Executable = {
     return version !== undefined && isAtLeast(version, '8')
       ? { path, version: `Node.js ${version}` }
       : undefined;
-  },
-};
-
-/** npm's program, run by the chosen node; for packages that come without their dependencies. */
-const npm: Executable = {
-  name: 'npm',
-  settings: [],
-  places: () => ['/usr/bin/npm', '/usr/local/bin/npm', '/opt/homebrew/bin/npm'],
-  commands: ['npm'],
-  isOptional: true,
-  async probe(path) {
-    const program = await realpath(path);
-    if (!program.endsWith('npm-cli.js')) return undefined;
-    const version = await readVersion(join(dirname(dirname(program)), 'package.json'));
-    return version === undefined ? undefined : { path: program, version: `npm ${version}` };
   },
 };
 
@@ -60,7 +45,13 @@ export const nodejs8: Runtime = {
     'Node.js 8 or newer is not installed on this host where applications can reach it; install it (Debian: apt-get ' +
     'install nodejs), or set OPENSTAGE_NODE to the path of node.',
   ways: () => [[node, npm]],
-  fromSource: nodeProject,
+  fromSource: {
+    ...nodeProject,
+    commands: async (executables) => {
+      const { path } = nodeIn(executables);
+      return nodeCommands(path, await npmFor(path, executables));
+    },
+  },
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
@@ -83,8 +74,9 @@ export const nodejs8: Runtime = {
     const root = build.dir;
     const manifest = await readManifest(root);
     if (manifest?.hasDependencies !== true || (await isDirectory(join(root, 'node_modules')))) return;
-    const program = build.executables.get(npm.name);
-    if (!program) {
+    const { path } = nodeOf(build);
+    const found = await npmFor(path, build.executables);
+    if (!found) {
       throw new Problem(
         'buildFailed',
         'package.json lists dependencies, the package holds no node_modules, and npm is not on this host to install ' +
@@ -92,15 +84,12 @@ export const nodejs8: Runtime = {
       );
     }
     const isLocked = (await firstFile(root, ['package-lock.json', 'npm-shrinkwrap.json'])) !== undefined;
-    const argv = [
-      nodeOf(build).path,
-      program.path,
-      isLocked ? 'ci' : 'install',
-      '--omit=dev',
-      '--no-audit',
-      '--no-fund',
-    ];
-    await build.run(argv, { cwd: root, env: { PATH: pathOf([dirname(nodeOf(build).path)]) } });
+    const words = [isLocked ? 'ci' : 'install', '--omit=dev', '--no-audit', '--no-fund'];
+    await build.run([found.node, found.cli, ...words], {
+      cwd: root,
+      env: { PATH: pathOf([dirname(path)]) },
+      commands: nodeCommands(path, found),
+    });
   },
 
   async launch(build) {
@@ -123,8 +112,10 @@ export const nodejs8: Runtime = {
   },
 };
 
-function nodeOf(build: BuildContext): Found {
-  const found = build.executables.get(node.name);
+const nodeOf = (build: BuildContext): Found => nodeIn(build.executables);
+
+function nodeIn(executables: Executables): Found {
+  const found = executables.get(node.name);
   if (!found) throw new Problem('runtimeMissing', nodejs8.missing);
   return found;
 }
@@ -165,9 +156,4 @@ function textAt(value: unknown, name: string): string | undefined {
 async function isModule(root: string, main: string): Promise<boolean> {
   const names = [main, `${main}.js`, `${main}.cjs`, `${main}.mjs`, join(main, 'index.js')];
   return (await firstFile(root, names)) !== undefined;
-}
-
-async function readVersion(manifest: string): Promise<string | undefined> {
-  const text = await readSmallText(manifest);
-  return text === undefined ? undefined : /"version":\s*"(\d+\.\d+\.\d+)/.exec(text)?.[1];
 }

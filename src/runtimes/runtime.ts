@@ -40,7 +40,12 @@ export interface FromSource {
   command(tree: SourceFiles): Promise<string | undefined>;
   /** Endings of the archives that are the result, best first; where none is made, the tree is. */
   readonly archives: readonly string[];
+  /** What the shell is to find by name before anything else. */
+  commands?(executables: Executables): Promise<Commands>;
 }
+
+/** The words that a name stands for, or the sentence that says why it stands for none. */
+export type Commands = Readonly<Record<string, readonly string[] | { readonly missing: string }>>;
 
 /** Executables that together run a package. */
 export type Way = readonly Executable[];
@@ -86,6 +91,10 @@ export interface BuildContext extends PackageContent {
   /** Runs a build step in the build's directory, as the unprivileged user, with time and output limits; a Problem of code `buildFailed` with the last lines where it fails. */
   run(
     argv: readonly string[],
-    options?: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string },
+    options?: {
+      readonly env?: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+      readonly commands?: Commands;
+    },
   ): Promise<string>;
 }

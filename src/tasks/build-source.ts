@@ -184,7 +184,7 @@ async function defaultCommand(tree: SourceTree, runtime: Runtime): Promise<strin
 }
 
 async function runCommand(
-  { context, source, executables, log, users }: Work,
+  { context, source, runtime, executables, log, users }: Work,
   running: {
     readonly home: string;
     readonly tree: SourceTree;
@@ -195,7 +195,9 @@ async function runCommand(
   const { parts, stop } = context;
   const { home, tree, command, resolved } = running;
   log.line(`$ ${command}`);
-  const dirs = [...new Set([...executables.values()].map(({ path }) => dirname(path)))];
+  const commands = await runtime.fromSource?.commands?.(executables);
+  const programs = [...executables].filter(([name]) => commands?.[name] === undefined);
+  const dirs = [...new Set(programs.map(([, { path }]) => dirname(path)))];
   await runStep({
     argv: ['/bin/sh', '-c', command],
     dir: home,
@@ -207,6 +209,7 @@ async function runCommand(
       ...(source.ref !== undefined && { OPENSTAGE_REF: source.ref }),
     },
     passedOn: parts.buildVariables,
+    ...(commands && { commands }),
     limits: limitsOf(parts),
     fence: parts.steps.fence([...executables.values()].map(({ path }) => path)),
     onOutput: (chunk) => log.add(chunk),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
+import { promisify } from 'node:util';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
@@ -170,6 +172,46 @@ test('a private repository is built through a stored authorization, whose secret
   assert.match(textOf(refused.body, 'error_msg'), /"gl-ann" opens http/);
   assert.deepEqual(other.requests, []);
   await remove(instance);
+});
+
+test('npm and npx work in builds from code: as a command, and where package.json has a build script', async (t) => {
+  if ((await promisify(execFile)('npm', ['--version'], { cwd: '/' }).catch(() => undefined)) === undefined) {
+    t.diagnostic('left out: this machine has no npm');
+    assert.notEqual(process.env['OPENSTAGE_TEST_ALL'], '1', 'this machine has no npm');
+    return;
+  }
+  const git = await GitServer.start(t);
+  const files = { 'package.json': manifest, 'server.js': server, 'page.txt': 'page' };
+  await git.push('shop/asks', { files });
+  const asking = { build_cmd: 'npm -v; npx -v; node -v; command -v npm' };
+  const asked = await deploy({ repo_url: git.url('shop/asks') }, asking);
+  await ended(asked.job, 'SUCCEEDED');
+  assert.match(await logOf(asked.job), /\n\d+\.\d+\.\d+\n\d+\.\d+\.\d+\nv\d+\.\d+\.\d+\n/);
+  await remove(asked.instance);
+  const scripts = {
+    start: 'node server.js',
+    build: 'node make.js',
+    postbuild: 'npm run later',
+    later: 'npx --no say',
+  };
+  const built = {
+    'package.json': JSON.stringify({
+      name: 'page',
+      version: '1.0.0',
+      scripts,
+      dependencies: { say: 'file:./say' },
+    }),
+    'make.js': `require('fs').writeFileSync('page.txt', 'made by npm')`,
+    'say/package.json': JSON.stringify({ name: 'say', version: '1.0.0', bin: { say: 'say.js' } }),
+    'say/say.js': '#!/usr/bin/env node\nconsole.log("said by npx");\n',
+    'server.js': server,
+  };
+  await git.push('shop/scripts', { files: built });
+  const made = await deploy({ repo_url: git.url('shop/scripts') });
+  await ended(made.job, 'SUCCEEDED');
+  assert.match(await logOf(made.job), /said by npx/);
+  assert.equal(await page(made.host), 'made by npm');
+  await remove(made.instance);
 });
 
 test('a build that fails says why, keeps its log, and leaves what serves alone', async (t) => {
