@@ -15,6 +15,7 @@ import { openDataDirectory, type DataDirectory } from './data-directory.ts';
 import { NOTHING_UNFENCED, type FenceSeen, type Unfenced } from './domain/fences.ts';
 import { readHostPaths, type Grants } from './domain/grants.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
+import { LookClock } from './domain/look.ts';
 import { isWithin } from './domain/volume.ts';
 import { openProcessDriver } from './drivers/process/driver.ts';
 import { hashPassword } from './iam/passwords.ts';
@@ -30,6 +31,7 @@ import { keepNode, removeOldNodes } from './runtimes/own-node.ts';
 import { SettingError, type Settings } from './settings.ts';
 import { isNamedByLaunch } from './store/artifacts.ts';
 import { openStore } from './store/open.ts';
+import { lastMoment } from './store/observations.ts';
 import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
 import { Collector } from './reconcile/collector.ts';
@@ -100,6 +102,7 @@ export async function startPlatform(
     node,
     log,
   });
+  const looks = new LookClock(await lastMoment(store.read));
   const routes = new RoutePublisher(store, ingress);
   const artifacts = new ArtifactStore(data.path);
   const steps = new Steps({ dataDir: data.path, ...(users && { users: users.steps }) });
@@ -125,6 +128,7 @@ export async function startPlatform(
     store,
     git,
     driver: () => driver,
+    looks,
     ingress,
     routes,
     artifacts,
@@ -171,7 +175,7 @@ export async function startPlatform(
     grants,
     ...(users && { appUsers: users.applications }),
   };
-  const watcher = new Watcher({ services, driver, routes, log });
+  const watcher = new Watcher({ services, driver, looks, routes, log });
   const pushes = new PushFollower({ services, log });
   const collector = new Collector({
     store,

@@ -20,6 +20,7 @@ export const settled: Pick<Kind<Parts>, 'succeeded' | 'failed'> = {
     await updateInstance(tx, instance, {
       activity: null,
       rolling: null,
+      outOfService: null,
       ...(row.servingRelease !== undefined && { requestedRelease: row.servingRelease }),
       ...(neverServed && { health: { healthy: 0, observable: true, detail: problem.message } }),
     });

@@ -1,5 +1,6 @@
 import type { Problem } from '../domain/errors.ts';
 import type { InstanceId } from '../domain/ids.ts';
+import type { DriverName } from '../domain/resource.ts';
 import type { Observed, ReplicaId, Rollout } from '../domain/rollout.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { Observed, ReplicaId, Rollout } from '../domain/rollout.ts';
  * "Cannot reach" is a thrown Problem of code `targetUnavailable`, never an empty list.
  */
 export interface Driver {
-  readonly name: string;
+  readonly name: DriverName;
   /** What is missing for so many replicas, before anything changes; empty when all is well. */
   check(rollout: Rollout, count: number): Promise<readonly Problem[]>;
   /** What is missing for a release's volumes, which can be told before it is built. */

@@ -17,6 +17,7 @@ export function deviates(
   const leftover = unretired.find((number) => number !== serving);
   if (leftover !== undefined) return `rollout ${leftover} is to be retired`;
   if (serving === undefined) return undefined;
+  if (instance.outOfService !== undefined) return `rollout ${serving} is out of service for a job that ended`;
   const present = new Set(seen.map(({ ordinal }) => ordinal));
   const missing = Array.from({ length: instance.replicas }, (_, ordinal) => ordinal).find(
     (ordinal) => !present.has(ordinal),

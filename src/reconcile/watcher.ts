@@ -2,13 +2,15 @@ import { setImmediate } from 'node:timers/promises';
 import type { Services } from '../actions/caller.ts';
 import { repairInstance } from '../actions/repair-instance.ts';
 import type { InstanceId } from '../domain/ids.ts';
+import type { Look, LookClock } from '../domain/look.ts';
 import type { Observed } from '../domain/rollout.ts';
 import type { Driver } from '../drivers/driver.ts';
-import { findInstanceEvenDeleted, updateInstance, type Instance } from '../store/instances.ts';
+import { findInstanceEvenDeleted, type Instance } from '../store/instances.ts';
 import { listAllInstances, listInhabitedInstances } from '../store/instance-lists.ts';
-import { deleteReplicasUnseen, listReplicasOf } from '../store/replicas.ts';
+import { markUnobservable } from '../store/observations.ts';
+import { listReplicasOf } from '../store/replicas.ts';
 import { listUnretiredRolloutsOf } from '../store/rollouts.ts';
-import { recordObserved } from '../tasks/observe-instance.ts';
+import { look, recordObserved } from '../tasks/observe-instance.ts';
 import type { RoutePublisher } from '../tasks/publish-routes.ts';
 import { deviates } from './deviation.ts';
 
@@ -20,6 +22,7 @@ export interface WatchLog {
 export interface WatchSettings {
   readonly services: Services;
   readonly driver: Driver;
+  readonly looks: LookClock;
   readonly routes: RoutePublisher;
   readonly log: WatchLog;
 }
@@ -89,16 +92,15 @@ export class Watcher {
   }
 
   async lookAtAll(): Promise<void> {
-    const { services, driver } = this.#settings;
-    const lookedAt = services.now();
-    const seen = await this.#observeAll(driver);
-    if (!seen) return;
-    const bySeen = Map.groupBy(seen, ({ instance }) => instance);
+    const { services } = this.#settings;
+    const all = await this.#observeAll();
+    if (!all) return;
+    const bySeen = Map.groupBy(all.seen, ({ instance }) => instance);
     let isChanged = false;
     // What has nothing running and should have nothing changes by a request or is seen: it is not looked at in every turn.
     const list = this.#isAllDue ? listAllInstances : listInhabitedInstances;
     for await (const instances of this.#pages(list)) {
-      isChanged = (await this.#takeAll(instances, bySeen, lookedAt)) || isChanged;
+      isChanged = (await this.#takeAll(instances, bySeen, all)) || isChanged;
       for (const { id } of instances) bySeen.delete(id);
     }
     this.#isAllDue = false;
@@ -106,7 +108,7 @@ export class Watcher {
       const instance = await findInstanceEvenDeleted(services.store.read, id);
       if (instance?.deleteTime !== undefined)
         await this.#repairIfNeeded(instance, left, await this.#unretired([instance]));
-      else if (instance) isChanged = (await this.#takeAll([instance], bySeen, lookedAt)) || isChanged;
+      else if (instance) isChanged = (await this.#takeAll([instance], bySeen, all)) || isChanged;
       else
         this.#settings.log.warn(
           { instance: id },
@@ -116,29 +118,22 @@ export class Watcher {
     if (isChanged) await this.#settings.routes.publish();
   }
 
-  async #observeAll(driver: Driver): Promise<readonly Observed[] | undefined> {
+  async #observeAll(): Promise<Look | undefined> {
+    const { services, driver, looks } = this.#settings;
+    const begun = looks.moment();
     try {
       const seen = await driver.observe();
       this.#isUnreachable = false;
-      return seen;
+      return { begun, ended: looks.moment(), seen };
     } catch (error) {
       if (!this.#isUnreachable)
         this.#settings.log.warn({ error, driver: driver.name }, 'the driver cannot be reached');
       this.#isUnreachable = true;
       this.#isAllDue = true;
-      await this.#markUnobservable();
+      // Routes stay as they are, since applications outlive those who watch them.
+      const moments = { begun, ended: looks.moment() };
+      await services.store.write((tx) => markUnobservable(tx, driver.name, moments));
       return undefined;
-    }
-  }
-
-  /** What is not seen is not known; routes stay as they are, since applications outlive those who watch them. */
-  async #markUnobservable(): Promise<void> {
-    const { store } = this.#settings.services;
-    for await (const instances of this.#pages(listAllInstances)) {
-      for (const instance of instances.filter(({ health }) => health.observable))
-        await store.write((tx) =>
-          updateInstance(tx, instance.id, { health: { ...instance.health, observable: false } }),
-        );
     }
   }
 
@@ -152,19 +147,18 @@ export class Watcher {
   }
 
   async #lookAt(id: InstanceId): Promise<void> {
-    const { services, driver, routes } = this.#settings;
+    const { services, driver, routes, looks } = this.#settings;
     const instance = await findInstanceEvenDeleted(services.store.read, id);
     if (!instance || instance.deleteTime !== undefined) return;
-    const lookedAt = services.now();
-    const seen = new Map([[id, await driver.observe(id)]]);
-    if (await this.#takeAll([instance], seen, lookedAt)) await routes.publish();
+    const seen = await look(looks, () => driver.observe(id));
+    if (await this.#takeAll([instance], new Map([[id, seen.seen]]), seen)) await routes.publish();
   }
 
   /** True where what the ingress should know has changed. */
   async #takeAll(
     instances: readonly Instance[],
     bySeen: ReadonlyMap<InstanceId, readonly Observed[]>,
-    lookedAt: number,
+    moments: Pick<Look, 'begun' | 'ended'>,
   ): Promise<boolean> {
     const { store, now } = this.#settings.services;
     const known = await listReplicasOf(
@@ -176,14 +170,8 @@ export class Watcher {
     for (const instance of instances) {
       const seen = bySeen.get(instance.id) ?? [];
       if (!isSame(known.get(instance.id) ?? [], seen) || !instance.health.observable) {
-        isChanged = true;
-        await store.write(async (tx) => {
-          const fresh = await findInstanceEvenDeleted(tx, instance.id);
-          if (!fresh || fresh.deleteTime !== undefined) return;
-          // A job may have seen replicas since that this look could not.
-          await deleteReplicasUnseen(tx, instance.id, seen, lookedAt);
-          await recordObserved(tx, fresh, seen, now());
-        });
+        const look = { ...moments, seen };
+        isChanged = (await store.write((tx) => recordObserved(tx, instance.id, look, now()))) || isChanged;
       }
       await this.#repairIfNeeded(instance, seen, unretired);
     }

@@ -57,6 +57,8 @@ export interface Instance {
   readonly servingRelease?: ReleaseId;
   /** An update in batches is on its way. */
   readonly rolling?: Rolling;
+  /** The rollout that serves but takes no traffic, while its replicas make room for the next. */
+  readonly outOfService?: number;
   readonly requestedRelease: ReleaseId;
   readonly hasOwnArtifacts: boolean;
   readonly health: Health;
@@ -72,7 +74,14 @@ export interface Instance {
 /** A new instance; nothing serves and nothing was observed yet. */
 export type NewInstance = Omit<
   Instance,
-  'servingRollout' | 'servingRelease' | 'rolling' | 'health' | 'notes' | 'deleteTime' | 'updateTime'
+  | 'servingRollout'
+  | 'servingRelease'
+  | 'rolling'
+  | 'outOfService'
+  | 'health'
+  | 'notes'
+  | 'deleteTime'
+  | 'updateTime'
 >;
 
 /** Absent members stay as they are; null clears. */
@@ -86,6 +95,7 @@ export interface InstanceChanges {
   readonly servingRollout?: number | null;
   readonly servingRelease?: ReleaseId | null;
   readonly rolling?: Rolling | null;
+  readonly outOfService?: number | null;
   readonly requestedRelease?: ReleaseId;
   readonly hasOwnArtifacts?: boolean;
   readonly health?: Health;
@@ -123,6 +133,7 @@ export function toInstance(row: Selectable<Tables['instances']>): Instance {
     servingRollout: row.serving_rollout,
     servingRelease: row.serving_release_id === null ? null : releaseId(row.serving_release_id),
     rolling: rollingOf(row),
+    outOfService: row.out_of_service_rollout,
     requestedRelease: releaseId(row.requested_release_id),
     hasOwnArtifacts: row.has_own_artifacts === 1,
     health: present({ healthy: row.healthy, observable: row.observable === 1, detail: row.health_detail }),
@@ -163,6 +174,7 @@ export async function insertInstance(tx: Tx, instance: NewInstance): Promise<voi
     rolling_rollout: null,
     rolling_ready: null,
     rolling_kept: null,
+    out_of_service_rollout: null,
     requested_release_id: instance.requestedRelease,
     next_rollout: 1,
     next_release_number: 1,
@@ -244,6 +256,7 @@ export async function updateInstance(tx: Tx, id: InstanceId, changes: InstanceCh
       rolling_ready: rolling?.ready ?? null,
       rolling_kept: rolling?.kept ?? null,
     }),
+    out_of_service_rollout: changes.outOfService,
     requested_release_id: changes.requestedRelease,
     has_own_artifacts: hasOwnArtifacts === undefined ? undefined : hasOwnArtifacts ? 1 : 0,
     healthy: health?.healthy,

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { InstanceId, ProjectId } from '../domain/ids.ts';
-import type { Observed, ReplicaId } from '../domain/rollout.ts';
+import type { Observed } from '../domain/rollout.ts';
 import { isShape, parseJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import type { Tables } from './tables.ts';
@@ -18,7 +18,7 @@ const isObserved = isShape<Observed>({
 const toObserved = (row: Pick<Selectable<Tables['replicas']>, 'observed_json'>): Observed =>
   parseJson(row.observed_json, 'replicas.observed_json', isObserved);
 
-/** Stores what was seen of each; the newest look replaces the one before. */
+/** Stores what was seen of each, whatever is known of it: whether that is older is for `recordLook` to say. */
 export async function upsertReplicas(
   tx: Tx,
   project: ProjectId,
@@ -49,29 +49,6 @@ export async function upsertReplicas(
   }
 }
 
-/** Forgets what was seen before that time and not since. What others have seen meanwhile stays. */
-export async function deleteReplicasUnseen(
-  tx: Tx,
-  instance: InstanceId,
-  seen: readonly ReplicaId[],
-  before: number,
-): Promise<void> {
-  const names = new Set(seen.map(({ rollout, ordinal }) => `${rollout}/${ordinal}`));
-  const rows = await tx
-    .selectFrom('replicas')
-    .select(['rollout', 'ordinal'])
-    .where('instance_id', '=', instance)
-    .where('observe_time', '<', before)
-    .execute();
-  for (const { rollout, ordinal } of rows.filter((row) => !names.has(`${row.rollout}/${row.ordinal}`)))
-    await tx
-      .deleteFrom('replicas')
-      .where('instance_id', '=', instance)
-      .where('rollout', '=', rollout)
-      .where('ordinal', '=', ordinal)
-      .execute();
-}
-
 /** Of all its rollouts, in order of rollout and ordinal. */
 export async function listReplicas(db: Db, instance: InstanceId): Promise<readonly Observed[]> {
   const rows = await db
@@ -99,16 +76,6 @@ export async function listReplicasOf(
     .orderBy('ordinal')
     .execute();
   return Map.groupBy(rows.map(toObserved), ({ instance }) => instance);
-}
-
-/** Forgets the replicas of a rollout with an ordinal of `keep` or above; without `keep`, all. */
-export async function deleteReplicas(tx: Tx, instance: InstanceId, rollout: number, keep = 0): Promise<void> {
-  await tx
-    .deleteFrom('replicas')
-    .where('instance_id', '=', instance)
-    .where('rollout', '=', rollout)
-    .where('ordinal', '>=', keep)
-    .execute();
 }
 
 /** Forgets all of an instance. */

@@ -12,7 +12,7 @@ export interface Routable {
   /** Parts of hosts, claimed in the same way. */
   readonly prefixes: readonly Prefix[];
   readonly isStopped: boolean;
-  /** Ready ones of the serving rollout, within the count; while an update in batches is on its way, of both rollouts. */
+  /** Ready ones of the serving rollout that is in service, within the count; while an update in batches is on its way, of both rollouts. */
   readonly replicas: readonly RoutableReplica[];
 }
 
@@ -71,6 +71,9 @@ async function listReady(db: Db): Promise<readonly RoutableReplica[]> {
     .where('instances.delete_time', 'is', null)
     .where('instances.wanted', '=', 'running')
     .where('replicas.ready', '=', 1)
+    .where((eb) =>
+      eb('replicas.rollout', '!=', eb.fn.coalesce('instances.out_of_service_rollout', eb.lit(0))),
+    )
     .where((eb) =>
       eb.or([
         eb.and([

@@ -181,6 +181,8 @@ export interface Tables {
     rolling_rollout: number | null;
     rolling_ready: number | null;
     rolling_kept: number | null;
+    /** The rollout whose replicas take no traffic although it serves: they make room for the next. */
+    out_of_service_rollout: number | null;
     /** The newest release that was asked for, shown until one serves. */
     requested_release_id: string;
     /** The label of the release that is shown, for the order of lists; it follows the two before. */
@@ -193,6 +195,8 @@ export interface Tables {
     healthy: number;
     observable: number;
     health_detail: string | null;
+    /** The look that this and its replicas are from, as a moment of `LookClock`; only a later one replaces it. */
+    look: Generated<number>;
     /** Which limits are enforced, which runtime really runs: shown on the instance. */
     notes_json: string | null;
     last_job_id: string | null;

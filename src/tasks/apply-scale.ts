@@ -11,14 +11,14 @@ export const applyScale: Task<Parts> = {
   async run({ plan, parts, write }) {
     const { replicas, hosts } = plan;
     const instance = await loadInstance(parts, plan.instance);
-    const seen = instance.wanted === 'running' ? await observe(parts, instance) : undefined;
+    const look = instance.wanted === 'running' ? await observe(parts, instance) : undefined;
     await write(async (tx) => {
       await updateInstance(tx, plan.instance, {
         replicas,
         ...(hosts && { hosts }),
         updateTime: parts.now(),
       });
-      if (seen) await recordObserved(tx, { ...instance, replicas }, seen, parts.now());
+      if (look) await recordObserved(tx, instance.id, look, parts.now());
     });
     await parts.routes.publish();
   },

@@ -39,13 +39,12 @@ export async function untilReady(
 ): Promise<void> {
   const start = performance.now();
   for (;;) {
-    const all = await observe(parts, instance);
-    const seen = all.filter((replica) => replica.rollout === rollout && replica.ordinal < count);
+    const look = await observe(parts, instance);
+    const seen = look.seen.filter((replica) => replica.rollout === rollout && replica.ordinal < count);
     const ready = seen.filter(({ readiness }) => readiness.ready);
-    if (ready.length >= count) {
-      await write((tx) => recordObserved(tx, instance, all, parts.now()));
+    // Where another look may have seen less, one more decides.
+    if (ready.length >= count && (await write((tx) => recordObserved(tx, instance.id, look, parts.now()))))
       return;
-    }
     const elapsedMs = performance.now() - start;
     const sick = seen.filter(({ readiness }) => !readiness.ready);
     progress(`${ready.length} of ${count} ready${sick[0] ? `; ${describeSick(sick[0])}` : ''}`);

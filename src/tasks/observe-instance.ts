@@ -1,39 +1,53 @@
 import { Problem } from '../domain/errors.ts';
+import type { InstanceId } from '../domain/ids.ts';
 import type { Health } from '../domain/instance.ts';
+import type { Look, LookClock } from '../domain/look.ts';
 import { describeExit, type Observed } from '../domain/rollout.ts';
-import { updateInstance, type Instance } from '../store/instances.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { findInstance, updateInstance, type Instance } from '../store/instances.ts';
+import { recordLook } from '../store/observations.ts';
 import type { Tx } from '../store/open.ts';
-import { upsertReplicas } from '../store/replicas.ts';
+import { listReplicas } from '../store/replicas.ts';
 import type { Parts } from './parts.ts';
 
 /** Asks the driver for one instance; a driver that cannot answer is a passing condition, so the task is tried again. */
-export async function observe(parts: Parts, instance: Instance): Promise<readonly Observed[]> {
-  return parts.driver(instance.driver).observe(instance.id);
+export function observe(parts: Pick<Parts, 'driver' | 'looks'>, instance: Instance): Promise<Look> {
+  return look(parts.looks, () => parts.driver(instance.driver).observe(instance.id));
 }
 
-/** Stores what was seen and what it means for the instance's health. */
-export async function recordObserved(
-  tx: Tx,
-  instance: Instance,
-  seen: readonly Observed[],
-  now: number,
-): Promise<void> {
-  await upsertReplicas(tx, instance.project, seen, now);
-  const serving = servingReplicas(instance, seen);
+export async function look(looks: LookClock, ask: () => ReturnType<Driver['observe']>): Promise<Look> {
+  const begun = looks.moment();
+  const seen = await ask();
+  return { begun, ended: looks.moment(), seen };
+}
+
+/**
+ * Stores what was seen, unless something newer may be known, and what is known now means for the instance's health.
+ * False where the look was too old: whoever needs its own to count looks again.
+ */
+export async function recordObserved(tx: Tx, id: InstanceId, look: Look, now: number): Promise<boolean> {
+  const instance = await findInstance(tx, id);
+  if (!instance) return false;
+  const isRecorded = await recordLook(tx, instance, look, now);
+  const known = isRecorded ? look.seen : await listReplicas(tx, id);
+  const serving = servingReplicas(instance, known);
   const [first] = serving;
-  await updateInstance(tx, instance.id, {
-    health: healthOf(instance, serving),
+  await updateInstance(tx, id, {
+    health: healthOf(instance, serving, isRecorded || instance.health.observable),
     ...(first && { notes: { enforced: first.enforced, runtimeVersion: first.runtimeVersion } }),
   });
+  return isRecorded;
 }
 
-export function servingReplicas(instance: Instance, seen: readonly Observed[]): readonly Observed[] {
+function servingReplicas(instance: Instance, seen: readonly Observed[]): readonly Observed[] {
   return seen.filter(
     ({ rollout, ordinal }) => rollout === instance.servingRollout && ordinal < instance.replicas,
   );
 }
 
-function healthOf(instance: Instance, serving: readonly Observed[]): Health {
+function healthOf(instance: Instance, serving: readonly Observed[], observable: boolean): Health {
+  if (instance.outOfService !== undefined && instance.outOfService === instance.servingRollout)
+    return { healthy: 0, observable, detail: 'is being recreated' };
   const healthy = serving.filter(({ readiness }) => readiness.ready).length;
   const sick = serving.find(({ readiness }) => !readiness.ready);
   const missing = instance.replicas - serving.length;
@@ -42,7 +56,7 @@ function healthOf(instance: Instance, serving: readonly Observed[]): Health {
     : missing > 0
       ? `${missing} of ${instance.replicas} replicas are not there`
       : undefined;
-  return { healthy, observable: true, ...(detail !== undefined && { detail }) };
+  return { healthy, observable, ...(detail !== undefined && { detail }) };
 }
 
 /** What is wrong with one replica, in a sentence. */

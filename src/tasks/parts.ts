@@ -6,6 +6,7 @@ import type { StepLimits } from '../builds/run-step.ts';
 import type { SourceBuilds } from '../builds/source-builds.ts';
 import type { Steps } from '../builds/steps.ts';
 import type { Grants } from '../domain/grants.ts';
+import type { LookClock } from '../domain/look.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { GitParts } from '../git/parts.ts';
 import type { Ingress } from '../ingress/ingress.ts';
@@ -26,6 +27,7 @@ export interface Limits {
 export interface Parts {
   readonly store: Store;
   readonly driver: (name: string) => Driver;
+  readonly looks: LookClock;
   readonly ingress: Ingress;
   readonly routes: RoutePublisher;
   readonly artifacts: ArtifactStore;

@@ -1,5 +1,5 @@
 import type { Task } from '../jobs/kind.ts';
-import { deleteReplicas } from '../store/replicas.ts';
+import { forgetReplicas } from '../store/observations.ts';
 import { markRolloutRetired } from '../store/rollouts.ts';
 import { loadInstance, loadRollout } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
@@ -31,8 +31,9 @@ export const provisionReplicas: Task<Parts> = {
     // A switch that was committed but never acknowledged: what serves is not taken away.
     if (instance.servingRollout === next.rollout || instance.rolling?.rollout === next.rollout) return;
     await parts.driver(instance.driver).retire(instance.id, next.rollout, 0, parts.limits.stopGraceMs);
+    const gone = parts.looks.moment();
     await write(async (tx) => {
-      await deleteReplicas(tx, instance.id, next.rollout);
+      await forgetReplicas(tx, { instance: instance.id, rollout: next.rollout }, gone);
       await markRolloutRetired(tx, instance.id, next.rollout, parts.now());
     });
   },

@@ -2,7 +2,7 @@ import { Problem } from '../domain/errors.ts';
 import { replicaName } from '../domain/rollout.ts';
 import type { Task, TaskContext } from '../jobs/kind.ts';
 import type { Instance } from '../store/instances.ts';
-import { deleteReplicas } from '../store/replicas.ts';
+import { forgetReplicas } from '../store/observations.ts';
 import { listUnretiredRollouts, markRolloutRetired } from '../store/rollouts.ts';
 import { loadInstance } from './load-rollout.ts';
 import { observe } from './observe-instance.ts';
@@ -22,7 +22,7 @@ export const retireReplicas: Task<Parts> = {
     try {
       await parts.routes.publish();
       const unretired = await listUnretiredRollouts(parts.store.read, instance.id);
-      const seen = await observe(parts, instance);
+      const { seen } = await observe(parts, instance);
       const numbers = new Set([
         ...unretired.map(({ number }) => number),
         ...seen.map(({ rollout }) => rollout),
@@ -47,14 +47,15 @@ export async function retire(
   rollout: number,
   keep: number,
 ): Promise<void> {
-  const leaving = (await observe(parts, instance)).filter(
+  const leaving = (await observe(parts, instance)).seen.filter(
     (replica) => replica.rollout === rollout && replica.ordinal >= keep,
   );
   if (keep > 0 && leaving.length === 0) return;
   await drain(parts, leaving.map(replicaName), parts.limits.drainTimeoutMs, stop);
   await parts.driver(instance.driver).retire(instance.id, rollout, keep, parts.limits.stopGraceMs);
+  const gone = parts.looks.moment();
   await write(async (tx) => {
-    await deleteReplicas(tx, instance.id, rollout, keep);
+    await forgetReplicas(tx, { instance: instance.id, rollout, keep }, gone);
     if (keep === 0 && !isServing(instance, rollout))
       await markRolloutRetired(tx, instance.id, rollout, parts.now());
   });

@@ -90,12 +90,13 @@ async function bringBack(
     .ensure(await loadRollout(parts, instance, rollout), instance.replicas, stop);
   const until = performance.now() + OLD_BACK_MOST_MS;
   for (;;) {
-    const seen = await observe(parts, instance);
-    const back = seen.filter((each) => each.rollout === rollout && each.ordinal < instance.replicas);
+    const look = await observe(parts, instance);
+    const back = look.seen.filter((each) => each.rollout === rollout && each.ordinal < instance.replicas);
     const isBack = back.length >= instance.replicas && back.every(({ readiness }) => readiness.ready);
-    if (isBack || performance.now() > until) {
-      await write((tx) => recordObserved(tx, instance, seen, parts.now()));
-      return parts.routes.publish();
+    const isLate = performance.now() > until;
+    if (isBack || isLate) {
+      const isRecorded = await write((tx) => recordObserved(tx, instance.id, look, parts.now()));
+      if (isRecorded || isLate) return parts.routes.publish();
     }
     stop.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));

@@ -13,7 +13,7 @@ export const confirmHealthy: Task<Parts> = {
     const instance = await loadInstance(parts, plan.instance);
     if (!plan.next || plan.replicas === 0 || instance.servingRollout === plan.next.rollout) return;
     const { rollout } = plan.next;
-    const seen = (await observe(parts, instance)).filter((replica) => replica.rollout === rollout);
+    const seen = (await observe(parts, instance)).seen.filter((replica) => replica.rollout === rollout);
     const sick = seen.find(({ readiness, ordinal }) => !readiness.ready && ordinal < plan.replicas);
     if (sick) throw await neverHealthy(parts, instance, sick);
     if (seen.length < plan.replicas)
@@ -35,7 +35,7 @@ export const switchTraffic: Task<Parts> = {
     const { next } = plan;
     if (!next) return;
     const instance = await loadInstance(parts, plan.instance);
-    const seen = await observe(parts, instance);
+    const look = await observe(parts, instance);
     await write(async (tx) => {
       const now = parts.now();
       await serveRelease(tx, { instance: instance.id, ...next, keep: parts.limits.keepReleases, time: now });
@@ -43,10 +43,11 @@ export const switchTraffic: Task<Parts> = {
       await updateInstance(tx, instance.id, {
         ...serving,
         rolling: null,
+        outOfService: null,
         ...(plan.hosts && { hosts: plan.hosts }),
         updateTime: now,
       });
-      await recordObserved(tx, { ...instance, ...serving }, seen, now);
+      await recordObserved(tx, instance.id, look, now);
     });
     await parts.routes.publish();
   },

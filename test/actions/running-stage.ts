@@ -9,6 +9,7 @@ import { SourceBuilds } from '../../src/builds/source-builds.ts';
 import { systemClock } from '../../src/jobs/clock.ts';
 import { createEngine, type Engine } from '../../src/jobs/engine.ts';
 import { createLocator } from '../../src/runtimes/locate.ts';
+import { LookClock } from '../../src/domain/look.ts';
 import type { Settings } from '../../src/settings.ts';
 import type { Limits } from '../../src/tasks/parts.ts';
 import { RoutePublisher } from '../../src/tasks/publish-routes.ts';
@@ -45,6 +46,7 @@ export class RunningStage {
   readonly stage: Stage;
   readonly driver = new ScriptedDriver();
   readonly ingress = new RememberingIngress();
+  readonly looks = new LookClock(0);
   readonly artifacts: ArtifactStore;
   readonly builds: BuildStore;
   readonly collector: Collector;
@@ -77,6 +79,7 @@ export class RunningStage {
           store,
           git: { store, key, now, newNonce, reach: { allow: [] }, hosts: {} },
           driver: () => this.driver,
+          looks: this.looks,
           ingress: this.ingress,
           routes,
           artifacts: this.artifacts,
@@ -102,7 +105,7 @@ export class RunningStage {
         log: quiet,
       });
     this.engine = this.#makeEngine();
-    this.watcher = new Watcher({ services, driver: this.driver, routes, log: quiet });
+    this.watcher = new Watcher({ services, driver: this.driver, looks: this.looks, routes, log: quiet });
     this.collector = new Collector({
       store,
       artifacts: this.artifacts,

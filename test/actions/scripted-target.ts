@@ -13,6 +13,11 @@ export class ScriptedDriver implements Driver {
   isBroken = false;
   /** Rollouts up to this one are well all the same. */
   sparedRollout = 0;
+  /** Called by each look once it has seen what runs, and by a retirement once its replicas have been asked to end. */
+  afterLook = async (): Promise<void> => {};
+  beforeEnd = async (): Promise<void> => {};
+  /** Where replicas that are started from now on listen. */
+  portOf = ({ rollout, ordinal }: ReplicaId): number => 20_000 + rollout * 100 + ordinal;
   /** By the name of the replica. */
   readonly replicas = new Map<string, Observed>();
   /** Every rollout that replicas were asked for of, in order. */
@@ -38,6 +43,7 @@ export class ScriptedDriver implements Driver {
 
   async retire(instance: InstanceId, rollout: number, keep: number): Promise<void> {
     this.#reach();
+    await this.beforeEnd();
     for (const [name, replica] of this.replicas) {
       if (replica.instance === instance && replica.rollout === rollout && replica.ordinal >= keep)
         this.replicas.delete(name);
@@ -46,9 +52,11 @@ export class ScriptedDriver implements Driver {
 
   async observe(instance?: InstanceId): Promise<readonly Observed[]> {
     this.#reach();
-    return [...this.replicas.values()].filter(
+    const seen = [...this.replicas.values()].filter(
       (replica) => instance === undefined || replica.instance === instance,
     );
+    await this.afterLook();
+    return seen;
   }
 
   async *logs(): AsyncIterable<LogLine> {
@@ -65,7 +73,7 @@ export class ScriptedDriver implements Driver {
     return {
       ...id,
       host,
-      address: { host: '127.0.0.1', port: 20_000 + id.rollout * 100 + id.ordinal },
+      address: { host: '127.0.0.1', port: this.portOf(id) },
       state: isBroken ? 'backoff' : 'running',
       restarts: isBroken ? 3 : 0,
       ...(isBroken && { lastExit: { code: 7, at: 1 } }),

@@ -6,13 +6,8 @@ import { claimHosts, findHostOwner } from '../../src/store/host-claims.ts';
 import { markInstanceDeleted, type NewInstance, updateInstance } from '../../src/store/instances.ts';
 import type { Store } from '../../src/store/open.ts';
 import { insertRelease, serveRelease } from '../../src/store/releases.ts';
-import {
-  deleteReplicas,
-  deleteReplicasOfInstance,
-  deleteReplicasUnseen,
-  listReplicas,
-  upsertReplicas,
-} from '../../src/store/replicas.ts';
+import { forgetReplicas, recordLook } from '../../src/store/observations.ts';
+import { deleteReplicasOfInstance, listReplicas, upsertReplicas } from '../../src/store/replicas.ts';
 import { listRoutable } from '../../src/store/routable.ts';
 import { databases } from './databases.ts';
 import { aContent, aNewRelease, aProject, storeInstance } from './records.ts';
@@ -54,30 +49,36 @@ const serve = (
   });
 
 for (const { name, create } of databases()) {
-  test(`${name}: what was seen of a replica replaces what was seen before`, async (t) => {
+  test(`${name}: a look replaces all that was seen before, unless something is known that may be newer`, async (t) => {
     const store = await (await create(t)).open();
-    const { id } = await store.write((tx) => storeInstance(tx));
-    const look = (observed: readonly Observed[], time: number) =>
-      store.write((tx) => upsertReplicas(tx, aProject, observed, time));
-    await look([seen(id, 1, 1), seen(id, 1, 0), seen(id, 2, 0)], 1_000);
+    const { id, project } = await store.write((tx) => storeInstance(tx));
+    const look = (observed: readonly Observed[], begun: number, ended: number) =>
+      store.write((tx) => recordLook(tx, { id, project }, { begun, ended, seen: observed }, 1_000));
+    const known = () => listReplicas(store.read, id);
+    assert(await look([seen(id, 1, 1), seen(id, 1, 0), seen(id, 2, 0)], 1, 2));
+    assert.deepEqual(await known(), [seen(id, 1, 0), seen(id, 1, 1), seen(id, 2, 0)]);
     const exited = seen(id, 1, 0, {
       state: 'backoff',
       lastExit: { code: 1, at: 5 },
       readiness: { ready: false, saw: '' },
     });
-    await look([exited], 2_000);
-    assert.deepEqual(await listReplicas(store.read, id), [exited, seen(id, 1, 1), seen(id, 2, 0)]);
-    await store.write((tx) => deleteReplicas(tx, id, 1, 1));
-    assert.deepEqual(await listReplicas(store.read, id), [exited, seen(id, 2, 0)]);
-    await store.write((tx) => deleteReplicas(tx, id, 2));
-    assert.deepEqual(await listReplicas(store.read, id), [exited]);
-    await look([seen(id, 3, 0)], 3_000);
-    await store.write((tx) => deleteReplicasUnseen(tx, id, [], 3_000));
-    assert.deepEqual(await listReplicas(store.read, id), [seen(id, 3, 0)], 'seen since, by another');
-    await store.write((tx) => deleteReplicasUnseen(tx, id, [seen(id, 3, 0)], 4_000));
-    assert.deepEqual(await listReplicas(store.read, id), [seen(id, 3, 0)]);
+    assert(await look([exited, seen(id, 1, 1), seen(id, 2, 0)], 3, 6));
+    assert(!(await look([seen(id, 1, 0)], 5, 7)), 'of two that overlap nobody knows which is newer');
+    assert(!(await look([seen(id, 1, 0)], 1, 8)), 'an old one that took long');
+    assert.deepEqual(await known(), [exited, seen(id, 1, 1), seen(id, 2, 0)]);
+    await store.write((tx) => forgetReplicas(tx, { instance: id, rollout: 1, keep: 1 }, 9));
+    assert.deepEqual(await known(), [exited, seen(id, 2, 0)]);
+    assert(!(await look([exited, seen(id, 1, 1), seen(id, 2, 0)], 8, 10)), 'asked before it ended');
+    assert.deepEqual(await known(), [exited, seen(id, 2, 0)]);
+    await store.write((tx) => forgetReplicas(tx, { instance: id, rollout: 2 }, 7));
+    assert.deepEqual(await known(), [exited]);
+    assert(await look([], 9, 11));
+    assert.deepEqual(await known(), []);
+    await look([exited], 12, 13);
     await store.write((tx) => deleteReplicasOfInstance(tx, id));
-    assert.deepEqual(await listReplicas(store.read, id), []);
+    await store.write((tx) => markInstanceDeleted(tx, id, 5_000));
+    assert(!(await look([exited], 14, 15)), 'the instance is gone');
+    assert.deepEqual(await known(), []);
   });
 
   test(`${name}: only ready replicas of the serving rollout within the count are routed to`, async (t) => {
@@ -99,6 +100,12 @@ for (const { name, create } of databases()) {
     await store.write((tx) =>
       upsertReplicas(tx, aProject, [seen(id, 2, 0, { readiness: { ready: false, saw: '' } })], 1_000),
     );
+    assert.deepEqual(await routes(), [[[hostName], false, [20_021]]]);
+    await store.write((tx) => updateInstance(tx, id, { outOfService: 1 }));
+    assert.deepEqual(await routes(), [[[hostName], false, [20_021]]]);
+    await store.write((tx) => updateInstance(tx, id, { outOfService: 2 }));
+    assert.deepEqual(await routes(), [[[hostName], false, []]], 'seen, but out of service');
+    await store.write((tx) => updateInstance(tx, id, { outOfService: null }));
     assert.deepEqual(await routes(), [[[hostName], false, [20_021]]]);
     await store.write((tx) => updateInstance(tx, id, { wanted: 'stopped' }));
     assert.deepEqual(await routes(), [[[hostName], true, []]]);

@@ -6,6 +6,7 @@ import { builds } from './0004-builds.ts';
 import { configuration } from './0005-configuration.ts';
 import { lists } from './0006-lists.ts';
 import { temporaryTokens } from './0007-temporary-tokens.ts';
+import { observation } from './0008-observation.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
 export const migrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   configuration,
   lists,
   temporaryTokens,
+  observation,
 ];
