@@ -4,7 +4,7 @@ import type { Activity } from '../domain/instance.ts';
 import type { Plan } from '../domain/job.ts';
 import { taskNamesOf, type Kind } from '../jobs/kind.ts';
 import { openJob } from '../jobs/open-job.ts';
-import { findComponent } from '../store/components.ts';
+import { holdComponent } from '../store/components.ts';
 import { findApplication } from '../store/applications.ts';
 import { lockInstance, updateInstance, type Instance } from '../store/instances.ts';
 import { findOpenJobByRequest, findOpenUserJob } from '../store/jobs.ts';
@@ -40,6 +40,8 @@ export async function acceptJob(
     if (repeated) return repeated;
     const instance = await instanceInScope(tx, caller, scope);
     const open = await findOpenUserJob(tx, instance.id);
+    // The same request at the same time may have been faster to the lock.
+    if (open?.requestHash === caller.requestHash) return { instance: instance.id, job: open.id };
     if (open) {
       throw new Problem(
         'instanceBusy',
@@ -85,7 +87,7 @@ export async function componentInScope(
       `Application ${scope.application} does not exist in this project; list the applications to see those that do.`,
     );
   }
-  const component = await findComponent(tx, caller.project, scope.application, scope.component);
+  const component = await holdComponent(tx, caller.project, scope.application, scope.component);
   if (!component || component.isDeleting) {
     throw new Problem(
       'componentUnknown',

@@ -15,7 +15,7 @@ import {
   type ApplicationConfiguration,
 } from '../store/applications.ts';
 import { countLiveComponents } from '../store/components.ts';
-import { findEnvironment } from '../store/environments.ts';
+import { holdEnvironment } from '../store/environments.ts';
 import { UniqueViolation } from '../store/faults.ts';
 import { insertSettledJob } from '../store/jobs.ts';
 import type { Db, Tx } from '../store/open.ts';
@@ -136,7 +136,7 @@ export async function setApplicationConfiguration(
 ): Promise<ApplicationConfiguration> {
   return services.store.write(async (tx) => {
     await locked(tx, caller, id);
-    if (!(await findEnvironment(tx, caller.project, environment))) {
+    if (!(await holdEnvironment(tx, caller.project, environment))) {
       throw new Problem(
         'environmentUnknown',
         `environment_id ${environment} does not exist in this project; list the environments to see those that do.`,

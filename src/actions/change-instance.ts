@@ -5,7 +5,7 @@ import type { Job, Plan } from '../domain/job.ts';
 import type { ReleaseContent } from '../domain/release.ts';
 import type { ChangeRequest } from '../domain/request.ts';
 import type { Kind } from '../jobs/kind.ts';
-import { findEnvironment } from '../store/environments.ts';
+import { holdEnvironment } from '../store/environments.ts';
 import { noteDelivery } from '../store/git-hooks.ts';
 import { updateInstance, type Instance } from '../store/instances.ts';
 import type { Tx } from '../store/open.ts';
@@ -126,7 +126,7 @@ function assertUnchanged(instance: Instance, { name, environment }: ChangeReques
 
 /** An instance stays where it was created: its replicas there are what a failed change falls back on. */
 async function placementOf(tx: Tx, instance: Instance, content: ReleaseContent): Promise<Placement> {
-  const environment = await findEnvironment(tx, instance.project, instance.environment);
+  const environment = await holdEnvironment(tx, instance.project, instance.environment);
   if (!environment)
     throw new Error(
       `Instance ${instance.id} is in environment ${instance.environment}, which is not stored.`,

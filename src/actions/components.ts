@@ -96,7 +96,9 @@ export function changeComponent(
 ): Promise<Component> {
   return named(request.name ?? '', () =>
     services.store.write(async (tx) => {
-      const component = await componentOf(tx, caller, scope);
+      await applicationOf(tx, caller, scope.application);
+      const component = await lockComponent(tx, caller.project, scope.application, scope.component);
+      if (!component) throw unknown(scope);
       if (component.isDeleting) {
         throw new Problem(
           'invalid',

@@ -9,7 +9,7 @@ import {
 } from '../domain/ids.ts';
 import type { CreateRequest } from '../domain/request.ts';
 import type { Kind } from '../jobs/kind.ts';
-import { findEnvironment } from '../store/environments.ts';
+import { holdEnvironment } from '../store/environments.ts';
 import { UniqueViolation } from '../store/faults.ts';
 import { findHostOwner } from '../store/host-claims.ts';
 import { isHostNameTaken, nextUid } from '../store/instance-claims.ts';
@@ -76,7 +76,7 @@ function write(
         `Component ${component.id} is being deleted; create the instance in another one.`,
       );
     }
-    const environment = await findEnvironment(tx, caller.project, request.environment);
+    const environment = await holdEnvironment(tx, caller.project, request.environment);
     if (!environment) {
       throw new Problem(
         'environmentUnknown',

@@ -47,7 +47,10 @@ export async function deleteInstance(
 ): Promise<Accepted> {
   const accepted = await services.store.write(async (tx) => {
     const repeated = await repeatedRequest(tx, caller);
-    return repeated ?? openDeletion(services, tx, caller, await instanceInScope(tx, caller, scope), options);
+    if (repeated) return repeated;
+    const instance = await instanceInScope(tx, caller, scope);
+    // Again behind the lock, where the same request at the same time may have been faster: this one would end its job.
+    return (await repeatedRequest(tx, caller)) ?? openDeletion(services, tx, caller, instance, options);
   });
   services.wake();
   return accepted;

@@ -2,7 +2,7 @@ import type { Kind } from '../jobs/kind.ts';
 import { openJob } from '../jobs/open-job.ts';
 import { taskNamesOf } from '../jobs/kind.ts';
 import { listOpenJobs } from '../store/jobs.ts';
-import type { Instance } from '../store/instances.ts';
+import { findInstanceEvenDeleted, lockInstance, type Instance } from '../store/instances.ts';
 import type { Parts } from '../tasks/parts.ts';
 import { restoreReplicas } from '../tasks/restore-replicas.ts';
 import { retireReplicas } from '../tasks/retire-replicas.ts';
@@ -31,6 +31,9 @@ const PLATFORM = 'openstage';
 export async function repairInstance(services: Services, instance: Instance): Promise<boolean> {
   const kind = instance.deleteTime === undefined ? repairInstanceKind : cleanUpInstanceKind;
   const isOpened = await services.store.write(async (tx) => {
+    // Decided on what may be old by now: a request may have come and its job ended since.
+    const now = (await lockInstance(tx, instance.id)) ?? (await findInstanceEvenDeleted(tx, instance.id));
+    if (!now || basisOf(now) !== basisOf(instance)) return false;
     if ((await listOpenJobs(tx, instance.id)).length > 0) return false;
     await openJob(tx, {
       kind: kind.name,
@@ -47,3 +50,15 @@ export async function repairInstance(services: Services, instance: Instance): Pr
   if (isOpened) services.wake();
   return isOpened;
 }
+
+/** All of an instance that says what should run. */
+const basisOf = ({
+  wanted,
+  activity,
+  servingRollout,
+  rolling,
+  replicas,
+  hosts,
+  deleteTime,
+}: Instance): string =>
+  JSON.stringify([wanted, activity, servingRollout, rolling, replicas, hosts, deleteTime]);

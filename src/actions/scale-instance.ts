@@ -7,7 +7,7 @@ import type { Parts } from '../tasks/parts.ts';
 import { addReplicas } from '../tasks/provision-replicas.ts';
 import { applyScale } from '../tasks/apply-scale.ts';
 import { retireReplicas } from '../tasks/retire-replicas.ts';
-import { findEnvironment } from '../store/environments.ts';
+import { holdEnvironment } from '../store/environments.ts';
 import { acceptJob, type InstanceScope } from './accept-job.ts';
 import type { Accepted, Caller, Services } from './caller.ts';
 import { planHosts } from './plan-placement.ts';
@@ -29,7 +29,7 @@ export async function scaleInstance(
   return acceptJob(services, caller, scope, async (tx, instance) => {
     const refused = refusal('scale', instance.wanted, instance.replicas);
     if (refused) throw new Problem('invalid', refused);
-    const environment = await findEnvironment(tx, instance.project, instance.environment);
+    const environment = await holdEnvironment(tx, instance.project, instance.environment);
     if (!environment)
       throw new Problem('environmentUnknown', `Environment ${instance.environment} of the instance is gone.`);
     const hosts = await planHosts(tx, environment, request.hosts);

@@ -132,7 +132,7 @@ export async function findComponent(
   return row && toComponent(row);
 }
 
-/** Holds the row until the transaction ends, so that no instance is added to a component that is being deleted. */
+/** For whoever deletes or changes it; waits for those that hold it. */
 export async function lockComponent(
   tx: Tx,
   project: ProjectId,
@@ -140,6 +140,17 @@ export async function lockComponent(
   id: ComponentId,
 ): Promise<Component | undefined> {
   const row = await byId(tx, project, application, id).forUpdate().executeTakeFirst();
+  return row && toComponent(row);
+}
+
+/** Keeps it from being deleted until the transaction ends: for whoever adds to it or decides by it. */
+export async function holdComponent(
+  tx: Tx,
+  project: ProjectId,
+  application: ApplicationId,
+  id: ComponentId,
+): Promise<Component | undefined> {
+  const row = await byId(tx, project, application, id).forKeyShare().executeTakeFirst();
   return row && toComponent(row);
 }
 

@@ -134,7 +134,17 @@ export async function findEnvironmentByName(
   return (await withResources(db, rows))[0];
 }
 
-/** Holds the row until the transaction ends, so that nothing is placed in an environment that is being deleted. */
+/** Keeps it and its resources as they are until the transaction ends: for whoever places something in it. */
+export async function holdEnvironment(
+  tx: Tx,
+  project: ProjectId,
+  id: EnvironmentId,
+): Promise<Environment | undefined> {
+  const rows = await byId(tx, project, id).forKeyShare().execute();
+  return (await withResources(tx, rows))[0];
+}
+
+/** For whoever deletes or changes it; waits for those that hold it. */
 export async function lockEnvironment(
   tx: Tx,
   project: ProjectId,

@@ -31,6 +31,7 @@ const INT8_OID = 20;
 /** Classes of SQLSTATE that say "not now": connection, resources, operator intervention, system error, read-only. */
 const faultClasses: ReadonlySet<string> = new Set(['08', '53', '57', '58', '28', '3D']);
 const faultStates: ReadonlySet<string> = new Set(['55P03', '25006', '25P03']);
+const FOREIGN_KEY_STATE = '23503';
 const conflictStates: ReadonlySet<string> = new Set(['40001', '40P01']);
 
 export interface PoolSettings {
@@ -163,7 +164,8 @@ function translate(error: unknown): unknown {
     const constraint = error instanceof DatabaseError ? (error.constraint ?? '') : '';
     return new UniqueViolation(constraint, { cause: error });
   }
-  if (conflictStates.has(code)) return new Conflict({ cause: error });
+  // A parent went after it was looked at: run again, the work's own look says so in its own words.
+  if (code === FOREIGN_KEY_STATE || conflictStates.has(code)) return new Conflict({ cause: error });
   const isFault =
     isSystemFault(error) ||
     isTermination(error) ||
