@@ -4,6 +4,7 @@ import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fast
 import { Problem } from '../domain/errors.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
 import type { HomeOfProjects } from '../iam/home-of-projects.ts';
+import { networkOf } from '../iam/source.ts';
 import { isSignature, wrongSignature } from '../iam/signed-header.ts';
 import { sha256 } from '../iam/signature.ts';
 import { EMPTY_BODY, UNSIGNED_PAYLOAD, type Signatures, type Signed } from '../iam/signatures.ts';
@@ -56,7 +57,7 @@ export function addGuard(
       url: request.raw.url ?? '',
       authorization,
       headers: headersOf(request),
-      source: request.ip,
+      source: networkOf(request.ip),
     });
     if (hasBody(request)) begun.set(request, signed);
     else await admit(request, signed.prove(EMPTY_BODY));

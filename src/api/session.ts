@@ -6,6 +6,7 @@ import { projectId, type ProjectId } from '../domain/ids.ts';
 import { isAllowed, rolesIn, type Permission } from '../domain/permission.ts';
 import type { HomeOfProjects } from '../iam/home-of-projects.ts';
 import type { Session } from '../iam/session.ts';
+import { sourceOf, type Source } from '../iam/source.ts';
 
 /** Who is behind a request; kept beside it, so that no handler can read it before it was proven. */
 const sessions = new WeakMap<FastifyRequest, { readonly session: Session; readonly project?: ProjectId }>();
@@ -76,6 +77,15 @@ function pathProject(request: FastifyRequest): ProjectId | undefined {
   if (typeof params !== 'object' || params === null || !('project_id' in params)) return undefined;
   return typeof params.project_id === 'string' ? projectId(params.project_id) : undefined;
 }
+
+/** Where it comes from; the connection tells more than an address that a proxy wrote down. */
+export const sourceIn = ({ ip, socket }: FastifyRequest): Source =>
+  sourceOf(ip, () => {
+    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    if (remoteAddress !== ip || remotePort === undefined) return undefined;
+    if (localAddress === undefined || localPort === undefined) return undefined;
+    return { address: remoteAddress, port: remotePort, ownAddress: localAddress, ownPort: localPort };
+  });
 
 /** Who is behind it, where that was proven. */
 export const identifiedBy = (request: FastifyRequest) => sessions.get(request);

@@ -1,4 +1,4 @@
-/** Failures of one user from one source before further tries are put off. */
+/** Failures of one user from one party before further tries are slowed down. */
 const MOST_PER_USER = 5;
 /** Failures from one source over all users: guesses of names cost as much as guesses of passwords. */
 const MOST_PER_SOURCE = 100;
@@ -12,7 +12,7 @@ interface Failures {
   lastMs: number;
 }
 
-/** Counts failed sign-ins. In memory: a restart forgives. */
+/** Counts failed sign-ins by user and party. In memory: a restart forgives. */
 export class Attempts {
   readonly #failures = new Map<string, Failures>();
   readonly #nowMs: () => number;
@@ -22,7 +22,7 @@ export class Attempts {
     this.#nowMs = nowMs;
   }
 
-  /** Seconds to wait before this user may try again from this source; 0: now. */
+  /** Seconds until tries for this user from this party are as fast as ever; 0: they are. */
   waitS(user: string, source: string): number {
     return Math.max(
       this.#waitOf(userKey(user, source), MOST_PER_USER),

@@ -1,4 +1,4 @@
-/** Wrong signatures in a row, by one key from one address, before that pair is locked. */
+/** Wrong signatures in a row, by one key from one network, before that pair is told that it is locked. */
 const MOST_IN_A_ROW = 5;
 const LOCK_MS = 5 * 60_000;
 /** Pairs kept; the oldest make room, so that memory stays bounded. Only keys that exist are counted. */
@@ -9,7 +9,11 @@ interface Wrongs {
   readonly lastMs: number;
 }
 
-/** Locks an access key for a source address after wrong signatures. In memory: a restart forgives. */
+/**
+ * Locks an access key for a network after wrong signatures. The lock is for what is wrong: secrets are too long to be
+ * guessed, and a check costs next to nothing, so that nobody can keep the owner of a key out by signing wrongly with it.
+ * In memory: a restart forgives.
+ */
 export class KeyLocks {
   readonly #wrongs = new Map<string, Wrongs>();
   readonly #nowMs: () => number;

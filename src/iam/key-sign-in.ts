@@ -12,6 +12,12 @@ const wrong = () =>
     'The access key, its secret or its security token is wrong, or the key is not active; correct them.',
   );
 
+const locked = () =>
+  new Problem(
+    'unauthenticated',
+    'AK access failed to reach the limit,forbidden; the secret that was sent is wrong: send the right one.',
+  );
+
 /** Proves a key by its secret in clear, as older scripts do; it counts as a signature does, under the same lock. */
 export class KeySignIn {
   readonly #keys: KeyRing;
@@ -38,19 +44,14 @@ export class KeySignIn {
   ): Promise<Session> {
     const key = await this.#keys.find(sent.access);
     if (!key) throw wrong();
-    if (this.#locks.isLocked(sent.access, source)) {
-      throw new Problem(
-        'unauthenticated',
-        'AK access failed to reach the limit,forbidden; wait five minutes, then send the right secret.',
-      );
-    }
     const isRight =
       timingSafeEqual(digest(sent.secret), digest(key.secret)) &&
       (key.tokenHash === undefined ||
         timingSafeEqual(digest(sent.securityToken ?? ''), Buffer.from(key.tokenHash, 'hex')));
     if (!isRight) {
+      const isLocked = this.#locks.isLocked(sent.access, source);
       this.#locks.wrong(sent.access, source);
-      throw wrong();
+      throw isLocked ? locked() : wrong();
     }
     this.#locks.right(sent.access, source);
     if (key.session.expireTime <= this.#now()) throw wrong();

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Problem } from '../domain/errors.ts';
 import { domainId, projectId, userId } from '../domain/ids.ts';
 import { rolesIn, type RoleName } from '../domain/permission.ts';
@@ -14,8 +15,11 @@ import { findUser, findUserByName, type User } from '../store/users.ts';
 import type { Attempts } from './attempts.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { KeySignIn } from './key-sign-in.ts';
+import { KnownPasswords } from './known-passwords.ts';
 import { isNobodysPassword, isPassword } from './passwords.ts';
 import { loadPrincipal, type Principal, type Session } from './session.ts';
+import { SlowLanes } from './slow-lanes.ts';
+import type { Source } from './source.ts';
 import { issueToken, type IssuedToken } from './tokens.ts';
 import { Turns } from './turns.ts';
 
@@ -61,10 +65,12 @@ export class TooManyAttempts extends Problem {
   }
 }
 
-/** Checks under way at once: each costs 32 MiB and a core for some 80 ms. */
-const MOST_CHECKS = 4;
+/** Checks under way at once: each costs 32 MiB and a core for some 80 ms, and half of the cores are for everything else. */
+const MOST_CHECKS = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 /** Checks that may wait for one of these. */
-const MOST_WAITING = 100;
+const MOST_WAITING = { ofOne: 20, ofAll: 400 };
+/** Whoever guessed wrong too often is heard so seldom, and at most so many requests wait for that. */
+const SLOW = { pauseMs: 2_000, places: 20 };
 
 const wrong = () =>
   new Problem(
@@ -79,6 +85,8 @@ export class SignIn {
   readonly #attempts: Attempts;
   readonly #authenticator: Authenticator;
   readonly #keys: KeySignIn;
+  readonly #known = new KnownPasswords();
+  readonly #slow = new SlowLanes(SLOW.pauseMs, SLOW.places);
   readonly #turns = new Turns(MOST_CHECKS, MOST_WAITING, () => new TooManyAttempts(1));
 
   constructor(
@@ -96,8 +104,7 @@ export class SignIn {
     this.#keys = keys;
   }
 
-  /** `source` is the caller's network address. */
-  async signIn(credentials: Credentials, source: string): Promise<SignedIn> {
+  async signIn(credentials: Credentials, source: Source): Promise<SignedIn> {
     const { principal, methods, endsBefore, temporary } = await this.#prove(credentials.proof, source);
     const onlyProject = temporary?.project;
     const domain = await findDomain(this.#store.read, principal.domain);
@@ -128,7 +135,7 @@ export class SignIn {
     };
   }
 
-  async #prove(proof: Proof, source: string): Promise<Proven> {
+  async #prove(proof: Proof, source: Source): Promise<Proven> {
     switch (proof.method) {
       case 'password':
         return {
@@ -141,7 +148,7 @@ export class SignIn {
         return { principal: session, methods, ...limitsOf(session) };
       }
       case 'hw_ak_sk': {
-        const session = await this.#keys.prove(proof, source);
+        const session = await this.#keys.prove(proof, source.network);
         return {
           principal: session,
           methods: ['hw_ak_sk'],
@@ -151,18 +158,19 @@ export class SignIn {
     }
   }
 
-  /** Who has this password; tries are counted wherever it is asked for. */
-  async provePassword(user: Named, password: string, source: string): Promise<Principal> {
-    const who = JSON.stringify(user.id ?? user.name ?? '');
-    this.#assertAllowed(who, source);
-    const found = await this.#turns.take(async () => {
-      this.#assertAllowed(who, source);
-      const proven = await this.#withPassword(user, password);
-      if (!proven) this.#attempts.failed(who, source);
-      return proven;
-    });
+  /** Who has this password; tries are counted wherever it is asked for. One that is known to be right waits for nobody. */
+  async provePassword(user: Named, password: string, source: Source): Promise<Principal> {
+    const named = await this.#find(user);
+    const found =
+      named && this.#known.isKnown(named, password)
+        ? named
+        : await this.#inTurn(
+            named,
+            JSON.stringify(user.id ?? user.name ?? ''),
+            password,
+            await source.party(),
+          );
     if (!found) throw wrong();
-    this.#attempts.succeeded(who, source);
     const principal = await loadPrincipal(this.#store.read, found.id);
     if (!principal) {
       throw new Problem('forbidden', `User "${found.name}" is disabled; ask an administrator to enable it.`);
@@ -170,17 +178,32 @@ export class SignIn {
     return principal;
   }
 
-  #assertAllowed(who: string, source: string): void {
-    const waitS = this.#attempts.waitS(who, source);
-    if (waitS > 0) throw new TooManyAttempts(waitS);
+  /** One that was just set is right without a check. */
+  rememberPassword(user: User, password: string): void {
+    this.#known.remember(user, password);
   }
 
-  async #withPassword(named: Named, password: string): Promise<User | undefined> {
-    const found = await this.#find(named);
-    const isRight = found
-      ? await isPassword(password, found.passwordHash)
-      : await isNobodysPassword(password);
-    return isRight ? found : undefined;
+  async #inTurn(
+    named: User | undefined,
+    who: string,
+    password: string,
+    party: string,
+  ): Promise<User | undefined> {
+    const check = () =>
+      this.#turns.take(party, async () => {
+        const isRight = named
+          ? await isPassword(password, named.passwordHash)
+          : await isNobodysPassword(password);
+        if (!isRight) this.#attempts.failed(who, party);
+        return isRight ? named : undefined;
+      });
+    const waitS = this.#attempts.waitS(who, party);
+    const checked = waitS > 0 ? await this.#slow.take(party, check) : { done: await check() };
+    if (!checked) throw new TooManyAttempts(waitS);
+    if (!checked.done) return undefined;
+    this.#attempts.succeeded(who, party);
+    this.#known.remember(checked.done, password);
+    return checked.done;
   }
 
   async #find({ id, name, domain }: Named): Promise<User | undefined> {

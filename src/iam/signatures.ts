@@ -13,7 +13,7 @@ export interface SignedHead {
   readonly url: string;
   readonly authorization: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** The caller's network address. */
+  /** The network that it comes from. */
   readonly source: string;
 }
 
@@ -57,7 +57,6 @@ export class Signatures {
     const { access } = header;
     const key = await this.#keys.find(access);
     if (!key) throw wrongSignature(`Get secretKey failed,ak:${access.slice(0, 40)},err:ak not exist`);
-    this.#assertUnlocked(access, head.source);
     assertTime(head.headers['x-sdk-date'], header, this.#now());
     assertSecurityToken(head.headers['x-security-token'], key, this.#now());
     const missing = header.names.find((name) => head.headers[name] === undefined);
@@ -82,23 +81,20 @@ export class Signatures {
     const payload = declared ?? bodyHash;
     if (payload === undefined) throw new Error('A signature was to be checked without the hash of the body.');
     const request: CanonicalRequest = { method, url, headers, names, namesText, payload };
-    // Others may have failed while this body came.
-    this.#assertUnlocked(access, source);
     if (!isSignedBy(key.secret, header, request)) {
+      const isLocked = this.#locks.isLocked(access, source);
       this.#locks.wrong(access, source);
+      if (isLocked) {
+        throw wrongSignature(
+          'AK access failed to reach the limit,forbidden; the signature is wrong: sign with the right secret.',
+        );
+      }
       throw refused(
         `the canonical request that was computed here is:\n${shownForm(request).slice(0, SHOWN_MOST)}`,
       );
     }
     this.#locks.right(access, source);
     return key.session;
-  }
-
-  #assertUnlocked(access: string, source: string): void {
-    if (!this.#locks.isLocked(access, source)) return;
-    throw wrongSignature(
-      'AK access failed to reach the limit,forbidden; wait five minutes, then sign with the right secret.',
-    );
   }
 }
 

@@ -36,7 +36,7 @@ test('a token gives another one, for another scope, that ends with it', async (t
   assert.equal((await send(stage, { methods: ['token'] })).problem, '400 400');
 });
 
-test('a key in clear gives a token, under the same lock as signatures', async (t) => {
+test('a key in clear gives a token; wrong ones are locked as signatures are, and a right one passes', async (t) => {
   const stage = await openStage(t);
   const given = await send(stage, byKey(), inProject);
   assert.equal(given.status, 201, given.raw);
@@ -47,9 +47,10 @@ test('a key in clear gives a token, under the same lock as signatures', async (t
   assert.equal(signedToo.status, 201);
   const unknown = await send(stage, byKey('x', 'AKNOBODY'));
   for (let n = 0; n < 5; n += 1) assert.deepEqual((await send(stage, byKey('wrong'))).body, unknown.body);
-  const locked = await send(stage, byKey());
+  const locked = await send(stage, byKey('wrong'));
   assert.equal(locked.problem, '401 401');
   assert.match(locked.text('error', 'message'), /AK access failed to reach the limit/);
+  assert.equal((await send(stage, byKey())).status, 201);
 });
 
 test('a key that is put aside gives none', async (t) => {

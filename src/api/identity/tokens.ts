@@ -6,7 +6,7 @@ import { ScopeUnknown } from '../../iam/sign-in.ts';
 import { findDomain, findProject } from '../../store/projects.ts';
 import { auditSignIn } from '../audit.ts';
 import type { Parts } from '../parts.ts';
-import { sessionOf, tokenOf } from '../session.ts';
+import { sessionOf, sourceIn, tokenOf } from '../session.ts';
 import { textOf } from '../v2/paging.ts';
 import { NoContent } from '../v2/schemas/shared.ts';
 import { catalogWire } from './catalog-wire.ts';
@@ -47,7 +47,8 @@ export const tokenRoutes =
         },
       },
       async (request, reply) => {
-        const signedIn = await signIn.signIn(readCredentials(request.body, tokenOf(request)), request.ip);
+        const credentials = readCredentials(request.body, tokenOf(request));
+        const signedIn = await signIn.signIn(credentials, sourceIn(request));
         auditSignIn(request, signedIn.user.id);
         giveToken(reply, signedIn.token);
         reply.code(201);

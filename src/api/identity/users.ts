@@ -5,7 +5,7 @@ import { changeUser, createUser, removeUser, userOf, usersOf } from '../../actio
 import { Problem } from '../../domain/errors.ts';
 import { userId } from '../../domain/ids.ts';
 import type { Parts } from '../parts.ts';
-import { sessionOf } from '../session.ts';
+import { sessionOf, sourceIn } from '../session.ts';
 import { textOf } from '../v2/paging.ts';
 import { NoContent } from '../v2/schemas/shared.ts';
 import { linksOf } from './links.ts';
@@ -78,7 +78,9 @@ export const userRoutes =
         if (domain_id && domain_id !== session.domain) {
           throw new Problem('invalid', `domain_id is none of yours; expected ${session.domain}, or nothing.`);
         }
-        const user = await createUser(services, session, readUser(request.body.user));
+        const sent = readUser(request.body.user);
+        const user = await createUser(services, session, sent);
+        if (sent.password !== undefined) signIn.rememberPassword(user, sent.password);
         reply.code(201);
         return { user: userWire(user, originOf(request)) };
       },
@@ -134,7 +136,9 @@ export const userRoutes =
       },
       async (request) => {
         const id = userId(request.params.user_id);
-        const user = await changeUser(services, sessionOf(request), id, readUser(request.body.user));
+        const sent = readUser(request.body.user);
+        const user = await changeUser(services, sessionOf(request), id, sent);
+        if (sent.password !== undefined) signIn.rememberPassword(user, sent.password);
         forgetSessions();
         return { user: userWire(user, originOf(request)) };
       },
@@ -160,8 +164,8 @@ export const userRoutes =
           throw new Problem('forbidden', "Another user's password is changed by PATCH /v3/users/{user_id}.");
         }
         const { password, original_password } = request.body.user;
-        await signIn.provePassword({ id }, original_password, request.ip);
-        await changeUser(services, session, id, { password, details: {} });
+        await signIn.provePassword({ id }, original_password, sourceIn(request));
+        signIn.rememberPassword(await changeUser(services, session, id, { password, details: {} }), password);
         forgetSessions();
         return reply.code(204).send();
       },
