@@ -1,7 +1,7 @@
 // The import rules of ARCHITECTURE.md: a folder of src imports from itself and from lower ranks only.
 const ranks = [
   ['domain'],
-  ['connections'],
+  ['connections', 'files'],
   ['store', 'drivers', 'runtimes', 'artifacts', 'builds', 'ingress'],
   ['jobs', 'iam', 'git'],
   ['tasks'],

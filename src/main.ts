@@ -105,7 +105,8 @@ export async function startPlatform(
   const looks = new LookClock(await lastMoment(store.read));
   const routes = new RoutePublisher(store, ingress);
   const artifacts = new ArtifactStore(data.path);
-  const steps = new Steps({ dataDir: data.path, ...(users && { users: users.steps }) });
+  const isUnfenced = unfenced.has('confined-steps');
+  const steps = new Steps({ dataDir: data.path, isUnfenced, ...(users && { users: users.steps }) });
   const builds = new BuildStore(data.path, { isMaker: steps.isMaker });
   await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers(), steps.removeLeftovers()]);
   const locator = createLocator({

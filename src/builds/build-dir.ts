@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
 import { quoted } from './confine.ts';
-import { DEPTH_MOST, type Dir, openFileIn, walkTree } from './fenced-tree.ts';
+import { DEPTH_MOST, type Dir, openFileIn, walkTree } from '../files/tree.ts';
 
 /** What a step finds by name before anything else: the words that it stands for, or why it stands for none. */
 export type Commands = Readonly<Record<string, readonly string[] | { readonly missing: string }>>;

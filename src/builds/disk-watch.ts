@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { Problem } from '../domain/errors.ts';
-import { DEPTH_MOST, walkTree } from './fenced-tree.ts';
+import { DEPTH_MOST, walkTree } from '../files/tree.ts';
 
 export interface DiskLimits {
   /** Of all files below the watched directory. */

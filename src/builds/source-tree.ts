@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { openDirIn, openFileIn } from './fenced-tree.ts';
+import { openDirIn, openFileIn } from '../files/tree.ts';
 
 const TEXT_BYTES_MOST = 1024 * 1024;
 

@@ -33,7 +33,13 @@ export interface FenceSeen {
  * Guards of the code, which every machine has. They have names so that a test of an attack can take one away, see the
  * attack succeed, and then see it fail.
  */
-export const guards = ['adoption-by-owner', 'bounded-looks', 'watched-bounds', 'socket-owners'] as const;
+export const guards = [
+  'confined-steps',
+  'adoption-by-owner',
+  'bounded-looks',
+  'watched-bounds',
+  'socket-owners',
+] as const;
 export type Guard = (typeof guards)[number];
 
 /** For tests alone: what is left out although it could be there. No setting and no variable reaches it. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LaunchFile } from '../domain/launch.ts';
 import { ask, isAtLeast } from './ask-version.ts';
-import { isDirectory, isFile } from './package-content.ts';
+import { isDirectory, isFile } from './host-files.ts';
 import type { Executable } from './runtime.ts';
 
 export const apache: Executable = {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { firstFile, holds, inRelease, isExecutableFile, unusable } from './package-content.ts';
+import { inRelease, PackageTree, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -16,14 +16,14 @@ export const custom: Runtime = {
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
-    const program = await firstFile(root, PROGRAMS);
+    const program = await new PackageTree(root).firstFile(PROGRAMS);
     if (program === undefined) {
       throw unusable(
-        `The package does not say how it starts: ${await holds(root)}. Expected a Procfile with a "web:" line, or an ` +
+        `The package does not say how it starts: ${await new PackageTree(root).holds()}. Expected a Procfile with a "web:" line, or an ` +
           `executable ${PROGRAMS.join(', ')}.`,
       );
     }
-    if (await isExecutableFile(join(root, program))) return program;
+    if (await new PackageTree(root).isExecutableFile(program)) return program;
     throw unusable(
       `${program} is not marked as executable; run "chmod +x ${program}" before packing, or add a Procfile such as ` +
         `"web: bash ${program}".`,

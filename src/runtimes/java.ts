@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
 import { mainClassOf } from './jar-file.ts';
-import { inRelease } from './package-content.ts';
+import { inRelease, PackageTree } from './package-content.ts';
 import { pathOf } from './procfile.ts';
 import type { Launch } from '../domain/launch.ts';
 import { dirname } from 'node:path';
@@ -52,15 +51,18 @@ export function jvmOptions(found: Found): readonly string[] {
 
 /** The archives at the root of a package that end so. */
 export async function archivesIn(root: string, ...endings: readonly string[]): Promise<readonly string[]> {
-  const entries = await readdir(root, { withFileTypes: true });
+  const entries = await new PackageTree(root).entries();
   return entries
-    .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.toLowerCase().endsWith(ending)))
-    .map(({ name }) => name)
-    .sort();
+    .filter(
+      ({ name, stats }) => stats.isFile() && endings.some((ending) => name.toLowerCase().endsWith(ending)),
+    )
+    .map(({ name }) => name);
 }
 
-export const isExecutableJar = async (root: string, name: string): Promise<boolean> =>
-  (await mainClassOf(join(root, name), name)) !== undefined;
+export async function isExecutableJar(root: string, name: string): Promise<boolean> {
+  await using file = await new PackageTree(root).open(name);
+  return file !== undefined && (await mainClassOf(file, name)) !== undefined;
+}
 
 /** Starts the package's only archive by `java -jar`. */
 export async function launchJar(build: BuildContext): Promise<Launch> {

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { mavenProject } from './from-source.ts';
 import { archivesIn, isExecutableJar, java, JAVA_MISSING, javaOf, launchJar } from './java.ts';
-import { holds, unusable } from './package-content.ts';
+import { PackageTree, unusable } from './package-content.ts';
 import { launchByLine, webLine } from './procfile.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -19,7 +19,7 @@ export const java8: Runtime = {
     const [jar, ...others] = await archivesIn(root, '.jar', '.war');
     if (jar === undefined) {
       throw unusable(
-        `This is not a Java package: ${await holds(root)}. Expected an executable .jar, or an archive with exactly one ` +
+        `This is not a Java package: ${await new PackageTree(root).holds()}. Expected an executable .jar, or an archive with exactly one ` +
           '.jar at its root or a Procfile with a "web:" line.',
       );
     }

@@ -1,7 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
 import { entriesOf } from './jar-file.ts';
-import { isDirectory } from './package-content.ts';
+import type { PackageTree } from './package-content.ts';
 
 /** What can name an API: classes, pages and descriptors. */
 const TELLING = /\.(class|jsp|jspx|jspf|tag|tagx|tld|xml)$/;
@@ -16,10 +14,10 @@ interface Piece {
  * Whether a web application (a .war, or unpacked) was written for javax.servlet, which Tomcat has not had since
  * version 10. What it says itself decides; libraries often support both.
  */
-export async function isWrittenForJavax(webApplication: string): Promise<boolean> {
+export async function isWrittenForJavax(tree: PackageTree, path: string): Promise<boolean> {
   let isJakarta = false;
   const libraries = { javax: false, jakarta: false };
-  for await (const { isOwn, content } of pieces(webApplication)) {
+  for await (const { isOwn, content } of pieces(tree, path)) {
     const javax = names(content, 'javax');
     const jakarta = names(content, 'jakarta');
     if (isOwn && javax) return true;
@@ -35,16 +33,29 @@ const names = (content: Buffer, vendor: string): boolean =>
     (api) => content.includes(`${vendor}/${api}/`) || content.includes(`${vendor}.${api}.`),
   );
 
-async function* pieces(webApplication: string): AsyncGenerator<Piece> {
-  if (!(await isDirectory(webApplication))) {
-    yield* piecesOf(entriesOf(webApplication, webApplication.split('/').at(-1) ?? ''));
+async function* pieces(tree: PackageTree, path: string): AsyncGenerator<Piece> {
+  if (await tree.isDirectory(path)) {
+    yield* piecesBelow(tree, path);
     return;
   }
-  for (const entry of await readdir(webApplication, { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile())
-      yield* piecesOf([{ name: relative(webApplication, path), read: () => readFile(path) }]);
+  await using file = await tree.open(path);
+  if (file) yield* piecesOf(entriesOf(file, path.split('/').at(-1) ?? ''));
+}
+
+async function* piecesBelow(tree: PackageTree, path: string): AsyncGenerator<Piece> {
+  const left = [path];
+  for (let dir = left.pop(); dir !== undefined; dir = left.pop()) {
+    for (const { name, stats } of await tree.entries(dir)) {
+      const at = dir === '' ? name : `${dir}/${name}`;
+      if (stats.isDirectory()) left.push(at);
+      else if (stats.isFile()) yield* piecesOf([{ name: at, read: () => contentOf(tree, at) }]);
+    }
   }
+}
+
+async function contentOf(tree: PackageTree, path: string): Promise<Buffer> {
+  await using file = await tree.open(path);
+  return (await file?.readFile()) ?? Buffer.alloc(0);
 }
 
 async function* piecesOf(

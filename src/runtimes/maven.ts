@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { Problem } from '../domain/errors.ts';
 import { isAtLeast } from './ask-version.ts';
-import { isExecutableFile } from './package-content.ts';
+import { isExecutableFile } from './host-files.ts';
 
 export interface Artifact {
   readonly group: string;

@@ -4,15 +4,7 @@ import { ask, isAtLeast } from './ask-version.ts';
 import { nodeProject } from './from-source.ts';
 import { nodeCommands, npm, npmFor } from './npm.ts';
 import { ownNodePath } from './own-node.ts';
-import {
-  firstFile,
-  holds,
-  inRelease,
-  isDirectory,
-  isFile,
-  readSmallText,
-  unusable,
-} from './package-content.ts';
+import { inRelease, PackageTree, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Executable, Executables, Found, Runtime } from './runtime.ts';
 
@@ -60,12 +52,12 @@ export const nodejs8: Runtime = {
     if (manifest?.main !== undefined) {
       if (await isModule(root, manifest.main)) return 'main';
       throw unusable(
-        `package.json names the main file "${manifest.main}", which the package does not hold (${await holds(root)}).`,
+        `package.json names the main file "${manifest.main}", which the package does not hold (${await new PackageTree(root).holds()}).`,
       );
     }
-    if (await isFile(join(root, 'server.js'))) return 'server.js';
+    if (await new PackageTree(root).isFile('server.js')) return 'server.js';
     throw unusable(
-      `This is not a Node.js package: ${await holds(root)}. Expected a package.json with scripts.start or main, a ` +
+      `This is not a Node.js package: ${await new PackageTree(root).holds()}. Expected a package.json with scripts.start or main, a ` +
         'server.js, or a Procfile with a "web:" line.',
     );
   },
@@ -73,7 +65,8 @@ export const nodejs8: Runtime = {
   async prepare(build) {
     const root = build.dir;
     const manifest = await readManifest(root);
-    if (manifest?.hasDependencies !== true || (await isDirectory(join(root, 'node_modules')))) return;
+    if (manifest?.hasDependencies !== true || (await new PackageTree(root).isDirectory('node_modules')))
+      return;
     const { path } = nodeOf(build);
     const found = await npmFor(path, build.executables);
     if (!found) {
@@ -83,7 +76,8 @@ export const nodejs8: Runtime = {
           'them; put node_modules into the package, or install npm.',
       );
     }
-    const isLocked = (await firstFile(root, ['package-lock.json', 'npm-shrinkwrap.json'])) !== undefined;
+    const isLocked =
+      (await new PackageTree(root).firstFile(['package-lock.json', 'npm-shrinkwrap.json'])) !== undefined;
     const words = [isLocked ? 'ci' : 'install', '--omit=dev', '--no-audit', '--no-fund'];
     await build.run([found.node, found.cli, ...words], {
       cwd: root,
@@ -121,14 +115,16 @@ function nodeIn(executables: Executables): Found {
 }
 
 async function readManifest(root: string): Promise<Manifest | undefined> {
-  const text = await readSmallText(join(root, 'package.json'));
+  const text = await new PackageTree(root).smallText('package.json');
   if (text === undefined) return undefined;
   let content: unknown;
   try {
     content = JSON.parse(text);
   } catch (error) {
+    // The parser's own sentence quotes what it read.
+    const at = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
     throw unusable(
-      `package.json is not JSON (${error instanceof Error ? error.message : 'unreadable'}); correct it and upload the package again.`,
+      `package.json is not JSON${at === undefined ? '' : ` (from character ${at} on)`}; correct it and upload the package again.`,
     );
   }
   const start = textAt(memberOf(content, 'scripts'), 'start');
@@ -155,5 +151,5 @@ function textAt(value: unknown, name: string): string | undefined {
 /** As node finds a program that is named without its ending. */
 async function isModule(root: string, main: string): Promise<boolean> {
   const names = [main, `${main}.js`, `${main}.cjs`, `${main}.mjs`, join(main, 'index.js')];
-  return (await firstFile(root, names)) !== undefined;
+  return (await new PackageTree(root).firstFile(names)) !== undefined;
 }

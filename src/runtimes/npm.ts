@@ -1,7 +1,7 @@
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ask } from './ask-version.ts';
-import { isFile, readSmallText } from './package-content.ts';
+import { isFile } from './host-files.ts';
 import type { Commands, Executable, Executables } from './runtime.ts';
 
 const CLI = 'npm-cli.js';
@@ -16,8 +16,8 @@ export const npm: Executable = {
   async probe(path) {
     const program = await realpath(path);
     if (!program.endsWith(`/${CLI}`)) return undefined;
-    const manifest = await readSmallText(join(dirname(dirname(program)), 'package.json'));
-    const version = /"version":\s*"(\d+\.\d+\.\d+)/.exec(manifest ?? '')?.[1];
+    const manifest = await readFile(join(dirname(dirname(program)), 'package.json'), 'utf8').catch(() => '');
+    const version = /"version":\s*"(\d+\.\d+\.\d+)/.exec(manifest)?.[1];
     return version === undefined ? undefined : { path: program, version: `npm ${version}` };
   },
 };

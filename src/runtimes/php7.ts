@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Launch } from '../domain/launch.ts';
 import { apache, apacheFiles, modPhp } from './apache.ts';
 import { ask, isAtLeast } from './ask-version.ts';
-import { holds, inRelease, isFile, unusable } from './package-content.ts';
+import { inRelease, PackageTree, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Executable, Runtime } from './runtime.ts';
 
@@ -32,10 +32,10 @@ export const php7: Runtime = {
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
-    if (await isFile(join(root, 'public', 'index.php'))) return 'public';
-    if (await isFile(join(root, 'index.php'))) return 'root';
+    if (await new PackageTree(root).isFile('public/index.php')) return 'public';
+    if (await new PackageTree(root).isFile('index.php')) return 'root';
     throw unusable(
-      `This is not a PHP package: ${await holds(root)}. Expected an index.php at the root or in public/, or a Procfile ` +
+      `This is not a PHP package: ${await new PackageTree(root).holds()}. Expected an index.php at the root or in public/, or a Procfile ` +
         'with a "web:" line.',
     );
   },

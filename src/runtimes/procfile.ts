@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Launch } from '../domain/launch.ts';
-import { inRelease, interpreterOf, isExecutableFile, readSmallText, unusable } from './package-content.ts';
+import { isExecutableFile } from './host-files.ts';
+import { inRelease, PackageTree, unusable } from './package-content.ts';
 import type { BuildContext } from './runtime.ts';
 import { splitStartLine } from './start-line.ts';
 
@@ -17,7 +18,7 @@ const SYSTEM_PATH = [
 
 /** The command of the `web:` line of a package's Procfile, which wins for all runtimes. */
 export async function webLine(dir: string): Promise<string | undefined> {
-  const text = await readSmallText(join(dir, 'Procfile'));
+  const text = await new PackageTree(dir).smallText('Procfile');
   if (text === undefined) return undefined;
   const line = text
     .split(/\r?\n/)
@@ -41,7 +42,7 @@ export async function startArgv(
   bashPlaces: readonly string[] = BASH_PLACES,
 ): Promise<readonly string[]> {
   const split = splitStartLine(line);
-  if ('needsShell' in split) return [await bash(where, line, split.needsShell, bashPlaces), '-c', line];
+  if ('needsShell' in split) return [await bash(where, split.needsShell, bashPlaces), '-c', line];
   const [command, ...rest] = split.words;
   if (command === undefined)
     throw unusable(`${where} is empty; expected the command that starts the application.`);
@@ -67,10 +68,10 @@ export async function launchByLine(
 }
 
 /** bash, because sh drops variables whose names it could not set itself, such as "log-level". */
-async function bash(where: string, line: string, cause: string, places: readonly string[]): Promise<string> {
+async function bash(where: string, cause: string, places: readonly string[]): Promise<string> {
   for (const path of places) if (await isExecutableFile(path)) return path;
   throw unusable(
-    `${where} says "${line}", and "${cause}" in it needs bash, which is not on this host; install bash, or write a ` +
+    `${where} holds "${cause}", which needs bash, which is not on this host; install bash, or write a ` +
       'command without shell syntax (words, quotes and $PORT).',
   );
 }
@@ -82,11 +83,14 @@ async function resolveCommand(
   dirs: readonly string[],
 ): Promise<readonly string[]> {
   const root = build.dir;
+  const tree = new PackageTree(build.buildDir);
   const candidates = command.includes('/')
     ? [command.startsWith('/') ? command : join(root, command)]
     : [...dirs, ...SYSTEM_PATH].map((dir) => join(dir, command));
   for (const path of candidates) {
-    if (await isExecutableFile(path)) return runnable(build, path);
+    const below = belowBuild(build, path);
+    const isFound = below === undefined ? isExecutableFile(path) : tree.isExecutableFile(below);
+    if (await isFound) return runnable(build, path);
   }
   throw unusable(
     `${where} starts "${command}", which is ${command.includes('/') ? 'not an executable file of the package' : 'neither in the package nor on this host'}; ` +
@@ -96,11 +100,16 @@ async function resolveCommand(
 
 /** A script whose interpreter is a file of the build is started through it: the first line holds a path that the build may leave. */
 async function runnable(build: BuildContext, path: string): Promise<readonly string[]> {
-  const [interpreter] = (await interpreterOf(path)) ?? [];
+  const below = belowBuild(build, path);
+  const tree = new PackageTree(build.buildDir);
+  const [interpreter] = below === undefined ? [] : ((await tree.interpreterOf(below)) ?? []);
   if (interpreter?.startsWith(`${build.buildDir}/`) === true)
     return [placed(build, interpreter), placed(build, path)];
   return [placed(build, path)];
 }
+
+const belowBuild = ({ buildDir }: BuildContext, path: string): string | undefined =>
+  path.startsWith(`${buildDir}/`) ? path.slice(buildDir.length + 1) : undefined;
 
 const placed = (build: BuildContext, path: string): string =>
   path.startsWith(`${build.buildDir}/`) ? inRelease(build, path) : path;

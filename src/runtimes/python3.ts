@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { ask, isAtLeast } from './ask-version.ts';
-import { firstFile, holds, inRelease, isDirectory, isFile, unusable } from './package-content.ts';
+import { inRelease, PackageTree, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Executable, Found, Runtime } from './runtime.ts';
 
@@ -35,17 +35,17 @@ export const python3: Runtime = {
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
-    const program = await firstFile(root, PROGRAMS);
+    const program = await new PackageTree(root).firstFile(PROGRAMS);
     if (program !== undefined) return program;
     throw unusable(
-      `This is not a Python package: ${await holds(root)}. Expected ${PROGRAMS.join(', ')} at the root, or a Procfile ` +
+      `This is not a Python package: ${await new PackageTree(root).holds()}. Expected ${PROGRAMS.join(', ')} at the root, or a Procfile ` +
         'with a "web:" line such as "web: gunicorn app:app --bind 127.0.0.1:$PORT".',
     );
   },
 
   async prepare(build) {
     const root = build.dir;
-    if (!(await isFile(join(root, 'requirements.txt')))) return;
+    if (!(await new PackageTree(root).isFile('requirements.txt'))) return;
     const found = pythonOf(build);
     const install = ['install', '--no-input', '--disable-pip-version-check', '-r', 'requirements.txt'];
     if (await hasForeignPip(found)) {
@@ -61,7 +61,7 @@ export const python3: Runtime = {
   async launch(build) {
     const root = build.dir;
     const found = pythonOf(build);
-    const hasEnvironment = await isDirectory(environmentDir(build));
+    const hasEnvironment = await new PackageTree(build.buildDir).isDirectory(ENVIRONMENT);
     const bin = join(environmentDir(build), 'bin');
     const base = {
       env: {
@@ -100,6 +100,7 @@ async function hasForeignPip(found: Found): Promise<boolean> {
   return version !== undefined && isAtLeast(version, '22.3');
 }
 
+const ENVIRONMENT = 'venv';
 const environmentPython = (build: BuildContext): string => join(environmentDir(build), 'bin', 'python');
 
-const environmentDir = (build: BuildContext): string => join(build.buildDir, 'venv');
+const environmentDir = (build: BuildContext): string => join(build.buildDir, ENVIRONMENT);

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAtLeast } from './ask-version.ts';
 import { readEntry } from './jar-file.ts';
-import { firstFile, isDirectory, isFile } from './package-content.ts';
+import { firstFile, isDirectory, isFile } from './host-files.ts';
 import type { Executable, Found } from './runtime.ts';
 
 /** Where `openstage runtime install Tomcat8` puts it, each version in a directory of its own. */

@@ -1,11 +1,11 @@
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import type { Launch } from '../domain/launch.ts';
 import { mavenProject } from './from-source.ts';
 import { hasEntryBelow } from './jar-file.ts';
 import { archivesIn, isExecutableJar, isJavaAtLeast, java, javaOf, jvmOptions, launchJar } from './java.ts';
 import { isWrittenForJavax } from './javax-war.ts';
-import { holds, inRelease, isDirectory, isFile, unusable } from './package-content.ts';
+import { inRelease, PackageTree, unusable } from './package-content.ts';
 import { launchByLine, pathOf, webLine } from './procfile.ts';
 import type { BuildContext, Found, PackageContent, Runtime } from './runtime.ts';
 import { READINESS_PATH, tomcatFiles } from './tomcat-configuration.ts';
@@ -42,11 +42,11 @@ export const tomcat8: Runtime = {
 
   async recognise({ dir: root }) {
     if ((await webLine(root)) !== undefined) return 'procfile';
-    if (await isDirectory(join(root, 'WEB-INF'))) return 'web application';
+    if (await new PackageTree(root).isDirectory('WEB-INF')) return 'web application';
     const [archive, ...others] = await archivesIn(root, '.war', '.jar');
     if (archive === undefined) {
       throw unusable(
-        `This is not a package for Tomcat: ${await holds(root)}. Expected a .war, an executable .jar, or an archive with ` +
+        `This is not a package for Tomcat: ${await new PackageTree(root).holds()}. Expected a .war, an executable .jar, or an archive with ` +
           'exactly one of them or a WEB-INF directory at its root.',
       );
     }
@@ -56,7 +56,7 @@ export const tomcat8: Runtime = {
       );
     }
     if (archive.toLowerCase().endsWith('.war')) {
-      if (await hasEntryBelow(join(root, archive), archive, 'WEB-INF/')) return 'war';
+      if (await isWebArchive(root, archive)) return 'war';
       throw unusable(
         `${archive} holds no WEB-INF directory, so it is not a web application; build it with your build tool's war task.`,
       );
@@ -71,7 +71,11 @@ export const tomcat8: Runtime = {
     if (build.form !== 'war' && build.form !== 'web application') return;
     const found = tomcatOf(build);
     const source = await webApplication(build);
-    if (hasJavax(found) || !(await isWrittenForJavax(source))) return;
+    if (
+      hasJavax(found) ||
+      !(await isWrittenForJavax(new PackageTree(build.buildDir), relative(build.buildDir, source)))
+    )
+      return;
     const tool = (await migrationJarIn(join(found.path, 'lib'))) ?? build.executables.get(migrationTool.name);
     if (!tool) {
       throw new Problem(
@@ -106,7 +110,7 @@ async function launchTomcat(build: BuildContext, found: Found, runsOnJava: Found
       `The Tomcat in ${found.path} has no conf/web.xml; install it again, or set CATALINA_HOME to a complete one.`,
     );
   }
-  const isConverted = (await isFile(converted(build))) || (await isDirectory(converted(build)));
+  const isConverted = (await new PackageTree(build.buildDir).stat(basename(converted(build)))) !== undefined;
   const docBase = inRelease(build, isConverted ? converted(build) : await webApplication(build));
   const jars = ['bootstrap.jar', 'tomcat-juli.jar'].map((name) => join(found.path, 'bin', name));
   return {
@@ -141,6 +145,11 @@ function tomcatOf(build: BuildContext): Found {
   const found = build.executables.get(tomcat.name);
   if (!found) throw new Problem('runtimeMissing', TOMCAT_MISSING);
   return found;
+}
+
+async function isWebArchive(root: string, name: string): Promise<boolean> {
+  await using file = await new PackageTree(root).open(name);
+  return file !== undefined && (await hasEntryBelow(file, name, 'WEB-INF/'));
 }
 
 /** The .war, or the unpacked directory. */

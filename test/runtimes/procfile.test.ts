@@ -75,7 +75,7 @@ test('where bash is missing, a line with shell syntax is refused with what needs
   await assert.rejects(start('bin/serve $NAME'), {
     code: 'packageUnusable',
     message:
-      'The Procfile says "bin/serve $NAME", and "$NAME" in it needs bash, which is not on this host; install bash, or ' +
+      'The Procfile holds "$NAME", which needs bash, which is not on this host; install bash, or ' +
       'write a command without shell syntax (words, quotes and $PORT).',
   });
   assert.deepEqual(await start('bin/serve $PORT'), ['{{releaseDir}}/package/bin/serve', '{{port}}']);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { isWrittenForJavax } from '../../src/runtimes/javax-war.ts';
+import { PackageTree } from '../../src/runtimes/package-content.ts';
 import { tomcat8 } from '../../src/runtimes/tomcat8.ts';
 import { missingTools, packageFor } from '../builders/packages.ts';
 import { zip } from '../builders/zip.ts';
@@ -69,6 +70,6 @@ for (const [title, isForJavax, ...entries] of wars) {
   test(`a WAR ${title} is ${isForJavax ? '' : 'not '}taken for one of Tomcat 9 and before`, async (context) => {
     const file = join(await aDirectory(context), 'a.war');
     await writeFile(file, zip(entries));
-    assert.equal(await isWrittenForJavax(file), isForJavax);
+    assert.equal(await isWrittenForJavax(new PackageTree(dirname(file)), basename(file)), isForJavax);
   });
 }
