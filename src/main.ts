@@ -101,6 +101,7 @@ export async function startPlatform(
     port: settings.ingressPort,
     node,
     log,
+    unfenced,
   });
   const looks = new LookClock(await lastMoment(store.read));
   const routes = new RoutePublisher(store, ingress);

@@ -31,6 +31,8 @@ export interface Target {
   readonly replica: string;
   readonly host: string;
   readonly port: number;
+  /** Whose socket answers there; absent in tables of before, and where all applications have the platform's user. */
+  readonly user?: number;
 }
 
 /** Requests (and open WebSockets) in flight, by replica; also of replicas that are no longer in the table. */

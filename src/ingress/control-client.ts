@@ -52,6 +52,7 @@ export class ControlClient {
       port: readInteger(status['port'], 'status.port', 65535),
       publisher: readText(status['publisher'], 'status.publisher'),
       version: readInteger(status['version'], 'status.version', Number.MAX_SAFE_INTEGER),
+      strangers: readInteger(status['strangers'] ?? 0, 'status.strangers', Number.MAX_SAFE_INTEGER),
     };
   }
 

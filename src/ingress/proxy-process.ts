@@ -4,6 +4,8 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:f
 import { extname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Problem } from '../domain/errors.ts';
+import { NOTHING_UNFENCED } from '../domain/fences.ts';
+import type { Unfenced } from '../domain/fences.ts';
 import { ControlClient } from './control-client.ts';
 import { EXIT } from './proxy/exit.ts';
 import { makeDirectories, proxyPaths } from './proxy/paths.ts';
@@ -14,6 +16,8 @@ export interface Proxied {
   readonly port: number;
   /** The Node executable that runs the proxy. */
   readonly node: string;
+  /** For tests alone. */
+  readonly unfenced?: Unfenced;
 }
 
 const START_MS = 20_000;
@@ -35,7 +39,7 @@ export async function findOrStart(proxied: Proxied): Promise<ControlClient> {
   return (await findProxy(proxied.dataDir)) ?? start(proxied);
 }
 
-async function start({ dataDir, bind, port, node }: Proxied): Promise<ControlClient> {
+async function start({ dataDir, bind, port, node, unfenced }: Proxied): Promise<ControlClient> {
   const paths = proxyPaths(dataDir);
   makeDirectories(dataDir, paths);
   const env = {
@@ -46,7 +50,7 @@ async function start({ dataDir, bind, port, node }: Proxied): Promise<ControlCli
   await warmCache(node, paths.compiled, env);
   const log = openSync(paths.log, 'a', 0o600);
   const before = fstatSync(log).size;
-  const child = spawn(node, [...NODE_FLAGS, MAIN, dataDir, bind, String(port)], {
+  const child = spawn(node, [...NODE_FLAGS, MAIN, ...passOn(unfenced), '--', dataDir, bind, String(port)], {
     detached: true,
     stdio: ['ignore', log, log],
     cwd: '/',
@@ -71,6 +75,10 @@ async function start({ dataDir, bind, port, node }: Proxied): Promise<ControlCli
     'unavailable',
     `The ingress proxy did not answer within ${String(START_MS / 1000)} s of its start; see ${paths.log}, then try again.`,
   );
+}
+
+function passOn(unfenced: Unfenced = NOTHING_UNFENCED): string[] {
+  return unfenced.size > 0 ? ['--unfenced', [...unfenced].join(',')] : [];
 }
 
 /**

@@ -19,6 +19,8 @@ export interface Routable {
 export interface RoutableReplica extends ReplicaId {
   readonly host: string;
   readonly port: number;
+  /** Numeric user of its processes; absent: the platform's own. */
+  readonly user?: number;
 }
 
 /** All live instances that are not to be deleted, in three queries however many there are. */
@@ -68,6 +70,7 @@ async function listReady(db: Db): Promise<readonly RoutableReplica[]> {
     .selectFrom('replicas')
     .innerJoin('instances', 'instances.id', 'replicas.instance_id')
     .select(['replicas.instance_id', 'replicas.rollout', 'replicas.ordinal', 'address_host', 'address_port'])
+    .select('instances.uid')
     .where('instances.delete_time', 'is', null)
     .where('instances.wanted', '=', 'running')
     .where('replicas.ready', '=', 1)
@@ -100,6 +103,7 @@ async function listReady(db: Db): Promise<readonly RoutableReplica[]> {
             ordinal: row.ordinal,
             host: row.address_host,
             port: row.address_port,
+            ...(row.uid !== null && { user: row.uid }),
           },
         ],
   );

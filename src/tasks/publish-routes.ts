@@ -41,6 +41,7 @@ export class RoutePublisher {
           replica: replicaName(replica),
           host: replica.host,
           port: replica.port,
+          ...(replica.user !== undefined && { user: replica.user }),
         })),
         ...(replicas.length === 0 && { absence: isStopped ? 'is stopped' : 'has no healthy replica' }),
       })),

@@ -14,6 +14,7 @@ import { ControlClient } from '../../src/ingress/control-client.ts';
 import { openIngress } from '../../src/ingress/ingress.ts';
 import type { Ingress, IngressOptions } from '../../src/ingress/ingress.ts';
 import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
+import type { Reach } from '../../src/ingress/proxy/reach.ts';
 import { createProxyServer } from '../../src/ingress/proxy/server.ts';
 import type { ServerLimits } from '../../src/ingress/proxy/server.ts';
 import { Table } from '../../src/ingress/proxy/table.ts';
@@ -50,8 +51,8 @@ export async function anIngress(t: TestContext, dataDir = aDataDir(t)): Promise<
 }
 
 /** The same server inside this process, with a table to set. */
-export async function aProxyServer(t: TestContext, limits?: ServerLimits) {
-  const table = new Table();
+export async function aProxyServer(t: TestContext, limits?: ServerLimits, reach?: Reach) {
+  const table = new Table(reach);
   const server = createProxyServer(table, limits);
   const port = await listen(t, server);
   let version = 0;

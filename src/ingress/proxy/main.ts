@@ -1,19 +1,26 @@
 import { flushCompileCache } from 'node:module';
+import { parseArgs } from 'node:util';
+import { parseUnfenced } from '../../domain/fences.ts';
 import { bootId } from './boot.ts';
 import { EXIT } from './exit.ts';
 import { takeLock } from './lock.ts';
 import { Log } from './log.ts';
 import { makeDirectories, proxyPaths, removeFarDirectory } from './paths.ts';
 import { AddressUnavailable, startProxy } from './proxy.ts';
+import { OwnReach, plainReach } from './reach.ts';
 
 /** Started by the platform and left alone: it ends by its control socket, or by SIGTERM. */
 const SIGTERM_GRACE_MS = 10_000;
 
-const [dataDir, bind, port] = process.argv.slice(2);
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { warm: { type: 'boolean' }, unfenced: { type: 'string' } },
+});
+const [dataDir, bind, port] = positionals;
 // Everything is loaded by now, and written to Node's cache when this process ends.
-if (dataDir === '--warm') process.exit();
+if (values.warm === true) process.exit();
 if (dataDir === undefined || bind === undefined || port === undefined) {
-  console.error('usage: main <data directory> <bind address> <port>');
+  console.error('usage: main [--unfenced <fences>] <data directory> <bind address> <port>');
   process.exit(EXIT.usage);
 }
 const paths = proxyPaths(dataDir);
@@ -30,12 +37,18 @@ if (lock === undefined) {
 process.on('uncaughtException', (error) => log.write(`unexpected: ${error.stack ?? error.message}`));
 process.on('SIGHUP', () => undefined);
 try {
+  const say = (message: string) => log.write(message);
+  const isLooking =
+    process.platform === 'linux' && !parseUnfenced(values.unfenced ?? '').has('socket-owners');
+  const ownReach = isLooking ? await OwnReach.open(say) : undefined;
   const proxy = await startProxy({
     paths,
     bind,
     port: Number(port),
     boot: bootId(),
-    log: (message) => log.write(message),
+    reach: ownReach ?? plainReach,
+    strangers: () => ownReach?.count ?? 0,
+    log: say,
   });
   // Now, for a process that is killed writes nothing.
   flushCompileCache();

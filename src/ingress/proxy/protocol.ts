@@ -27,6 +27,8 @@ export interface Status {
   /** Who published the table that is in force, and its version. */
   readonly publisher: string;
   readonly version: number;
+  /** How often, since its start, a replica's port was held by somebody else; 0 from a proxy that does not look. */
+  readonly strangers: number;
 }
 
 export function writeLine(socket: Socket, message: object): void {

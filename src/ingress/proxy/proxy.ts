@@ -7,6 +7,7 @@ import type { Controlled } from './control.ts';
 import { loadClient } from './load-client.ts';
 import type { ProxyPaths } from './paths.ts';
 import type { Status } from './protocol.ts';
+import type { Reach } from './reach.ts';
 import { readKept, writeKept } from './routes-file.ts';
 import type { Kept } from './routes-file.ts';
 import { createProxyServer } from './server.ts';
@@ -17,6 +18,9 @@ export interface Start {
   readonly bind: string;
   readonly port: number;
   readonly boot: string;
+  readonly reach: Reach;
+  /** How often a port turned out to be a stranger's. */
+  strangers(): number;
   log(message: string): void;
 }
 
@@ -31,7 +35,7 @@ export async function startProxy(start: Start): Promise<Proxy> {
     log(`${paths.routes} is unreadable and is written anew: ${String(error)}`);
     return undefined;
   });
-  const routes = new Table();
+  const routes = new Table(start.reach);
   const table = kept === undefined ? EMPTY : servable(kept, start.boot);
   routes.apply(table);
   const server = createProxyServer(routes);
@@ -119,7 +123,8 @@ export class Proxy implements Controlled {
   status(): Status {
     const { bind, port: askedPort } = this.#start;
     const { port, publisher, table } = this.#kept;
-    return { pid: process.pid, bind, askedPort, port, publisher, version: table.version };
+    const strangers = this.#start.strangers();
+    return { pid: process.pid, bind, askedPort, port, publisher, version: table.version, strangers };
   }
 
   inFlight(): InFlight {

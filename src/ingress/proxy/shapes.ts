@@ -30,12 +30,16 @@ function readPrefix(value: unknown, name: string): Prefix {
 
 function readTarget(value: unknown, name: string): Target {
   const target = readRecord(value, name);
+  const user = target['user'];
   return {
     replica: readText(target['replica'], `${name}.replica`),
     host: readText(target['host'], `${name}.host`),
     port: readInteger(target['port'], `${name}.port`, 65535),
+    ...(user === undefined ? {} : { user: readInteger(user, `${name}.user`, MAX_USER) }),
   };
 }
+
+const MAX_USER = 2 ** 32 - 2;
 
 function readList<T>(value: unknown, name: string, read: (item: unknown, name: string) => T): T[] {
   if (!Array.isArray(value)) throw new Error(`${name} is not a list.`);

@@ -1,4 +1,6 @@
 import type { InFlight, Route, RouteTable } from '../../domain/routes.ts';
+import { plainReach } from './reach.ts';
+import type { Reach } from './reach.ts';
 import { Upstream } from './upstream.ts';
 
 /** Where the requests for a host go. */
@@ -50,6 +52,11 @@ export class Table {
   #upstreams = new Map<string, Upstream>();
   /** Those that left the table with something in flight. */
   readonly #leaving = new Set<Upstream>();
+  readonly #reach: Reach;
+
+  constructor(reach: Reach = plainReach) {
+    this.#reach = reach;
+  }
 
   /** The longest path that leads to the request's; else whoever has the whole host. */
   find(host: string, path: string): Destination | undefined {
@@ -71,8 +78,8 @@ export class Table {
     const prefixed = new Map<string, readonly Prefixed[]>();
     for (const route of table.routes) {
       const own = route.targets.map((target) => {
-        const key = `${target.replica} ${target.host} ${String(target.port)}`;
-        const upstream = upstreams.get(key) ?? before.get(key) ?? new Upstream(target);
+        const key = `${target.replica} ${target.host} ${String(target.port)} ${String(target.user)}`;
+        const upstream = upstreams.get(key) ?? before.get(key) ?? new Upstream(target, this.#reach);
         upstreams.set(key, upstream);
         return upstream;
       });

@@ -51,9 +51,8 @@ function connect(
     if (!isOver) upstream.inFlight--;
     isOver = true;
   };
-  const asked = ask(head, upstream);
   let wasConnected = false;
-  asked.on('socket', (socket) => socket.once('connect', () => (wasConnected = true)));
+  const asked = ask(head, upstream, () => (wasConnected = true));
   const stopMinding = mindClient(client, () => asked.destroy());
   asked.on('upgrade', (response: IncomingMessage, application: Duplex, firstBack: Buffer) => {
     stopMinding();
@@ -90,17 +89,23 @@ function mindClient(client: Duplex, onGone: () => void): () => void {
   };
 }
 
-function ask(head: RequestHead, upstream: Upstream): ClientRequest {
+function ask(head: RequestHead, upstream: Upstream, onConnected: () => void): ClientRequest {
   const asked = httpRequest({
-    host: upstream.host,
-    port: upstream.port,
     path: head.path,
     headers: [...head.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
-    agent: false,
     setHost: false,
-    timeout: HANDSHAKE_MS,
+    createConnection: (_, done) => {
+      upstream.connect().then(
+        (socket) => {
+          onConnected();
+          done(null, socket);
+        },
+        (error: Error) => done(error, new Socket()),
+      );
+      return undefined;
+    },
   });
-  asked.on('timeout', () => {
+  asked.setTimeout(HANDSHAKE_MS, () => {
     asked.destroy(
       new Error(`no answer to the WebSocket's handshake within ${String(HANDSHAKE_MS / 1000)} s`),
     );

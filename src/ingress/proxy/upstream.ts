@@ -1,7 +1,8 @@
-import { connect } from 'node:net';
-import type { buildConnector } from 'undici';
+import type { Socket } from 'node:net';
 import Client from 'undici/lib/dispatcher/client.js';
 import type { Target } from '../../domain/routes.ts';
+import type { Reach } from './reach.ts';
+import type { Known } from './socket-owners.ts';
 
 /** Applications close idle connections after 5 s and more (Node, Apache, uvicorn); we do it first. */
 const IDLE_MS = 2_000;
@@ -12,28 +13,33 @@ const ANNOUNCED_MARGIN_MS = 1_000;
  * Under load connections idle for less; without load a new one costs nothing that matters.
  */
 const UNREPEATABLE_IDLE_MS = 10;
-/** Replicas on this host refuse at once; this is for hosts that do not answer at all. */
-const CONNECT_MS = 5_000;
 /** After a refusal others are asked first for this long. */
 const AVOID_MS = 1_000;
 const MAX_RESPONSE_HEADER_BYTES = 64 * 1024;
 
 /** One replica as the proxy sees it: its connections, and what is in flight to it. */
 export class Upstream {
-  readonly replica: string;
-  readonly host: string;
-  readonly port: number;
+  readonly target: Target;
   inFlight = 0;
   #isRetired = false;
   #avoidUntil = 0;
+  readonly #reach: Reach;
+  readonly #known: Known = { inodes: [], proven: [] };
   readonly #origin: string;
   readonly #idle: Connection[] = [];
 
-  constructor(target: Target) {
-    this.replica = target.replica;
-    this.host = target.host;
-    this.port = target.port;
+  constructor(target: Target, reach: Reach) {
+    this.target = target;
+    this.#reach = reach;
     this.#origin = `http://${target.host.includes(':') ? `[${target.host}]` : target.host}:${String(target.port)}`;
+  }
+
+  get replica(): string {
+    return this.target.replica;
+  }
+
+  connect(): Promise<Socket> {
+    return this.#reach.connect(this.target, this.#known);
   }
 
   /** The connection that was used last: the others grow old and close. */
@@ -45,7 +51,11 @@ export class Upstream {
         return last;
       }
     }
-    return new Connection(this.#origin, (closed) => this.#forget(closed));
+    return new Connection(
+      this.#origin,
+      () => this.connect(),
+      (closed) => this.#forget(closed),
+    );
   }
 
   giveBack(connection: Connection): void {
@@ -87,9 +97,14 @@ export class Connection {
   isOpen = false;
   idleSince = 0;
 
-  constructor(origin: string, onClosed: (connection: Connection) => void) {
+  constructor(origin: string, open: () => Promise<Socket>, onClosed: (connection: Connection) => void) {
     this.client = new Client(origin, {
-      connect: connectSocket,
+      connect: (_, done) => {
+        open().then(
+          (socket) => done(null, socket),
+          (error: unknown) => done(asError(error), null),
+        );
+      },
       pipelining: 1,
       allowH2: false,
       keepAliveTimeout: IDLE_MS,
@@ -116,22 +131,4 @@ export class Connection {
   }
 }
 
-function connectSocket(options: buildConnector.Options, done: buildConnector.Callback): void {
-  const host = options.hostname.startsWith('[') ? options.hostname.slice(1, -1) : options.hostname;
-  const socket = connect({ host, port: Number(options.port), noDelay: true });
-  let isDone = false;
-  const fail = (error: Error) => {
-    if (isDone) return;
-    isDone = true;
-    done(error, null);
-  };
-  socket.setTimeout(CONNECT_MS, () => {
-    socket.destroy(new Error(`No connection to ${host}:${options.port} within ${String(CONNECT_MS)} ms.`));
-  });
-  socket.on('error', fail);
-  socket.once('connect', () => {
-    isDone = true;
-    socket.setTimeout(0);
-    done(null, socket);
-  });
-}
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
