@@ -87,8 +87,11 @@ function kill(pid: number): void {
 }
 
 /** A supervisor of its own with a data directory; `unfenced` names what is left out, so that the attack can be seen to succeed. */
-export const aHost = (t: TestContext, unfenced: Unfenced = []): TestHost =>
-  new TestHost(t, { unfenced: new Set(unfenced) });
+export const aHost = (
+  t: TestContext,
+  unfenced: Unfenced = [],
+  supervisorArgs: readonly string[] = [],
+): TestHost => new TestHost(t, { unfenced: new Set(unfenced), supervisorArgs });
 
 export interface Staged {
   readonly platform: Platform;

@@ -27,14 +27,16 @@ test('a v2 replica gets its limits in the files that v2 reads', (t) => {
   const cgroups = openCgroups(proc, 'openstage-x');
   const dir = join(mount, 'openstage-x', 'replica');
   mkdirSync(dir);
-  for (const file of ['memory.swap.max', 'memory.oom.group']) writeFileSync(join(dir, file), '');
+  for (const file of ['memory.swap.max', 'memory.oom.group', 'cpu.weight', 'cgroup.kill'])
+    writeFileSync(join(dir, file), '');
   const place = cgroups.make('replica', { cpuMillis: 500, memoryBytes: 1024 });
   assert.ok(place);
-  assert.deepEqual(place.enforced, ['memory', 'cpu', 'pids']);
+  assert.deepEqual(place.enforced, ['memory', 'cpu', 'pids', 'kill']);
   const content = (file: string) => readFileSync(join(dir, file), 'utf8');
   assert.equal(content('memory.max'), '1024');
   assert.equal(content('cpu.max'), '50000 100000');
-  assert.equal(content('pids.max'), '4096');
+  assert.equal(content('pids.max'), '256');
+  assert.equal(content('cpu.weight'), '5');
   assert.equal(content('memory.swap.max'), '0');
   assert.equal(content('memory.oom.group'), '1');
   assert.ok(!existsSync(join(dir, 'cpu.max.burst')), 'what this kernel does not have is not written');

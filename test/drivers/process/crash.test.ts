@@ -20,7 +20,7 @@ for (const point of ['before-spawn', 'after-spawn']) {
   });
 }
 
-test('a supervisor killed before it wrote down what it started keeps that very process', async (t) => {
+test('a supervisor killed before it wrote down what it started leaves that one process, without an exit', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
   const rollout = host.rollout(WEB);
@@ -28,6 +28,7 @@ test('a supervisor killed before it wrote down what it started keeps that very p
   await driver.ensure(rollout, 1, never());
   const [replica] = await untilReady(driver, rollout);
   assert.equal(replica?.restarts, 0);
+  assert.equal(replica?.lastExit, undefined);
   assert.deepEqual(host.marked(), [replica?.pid]);
 });
 

@@ -5,7 +5,9 @@ import { openCgroups } from '../../../src/drivers/process/supervisor/cgroup.ts';
 import { has } from './machine.ts';
 import { never, SLEEP, TestHost, until, untilReady, WEB } from './test-host.ts';
 
-const machine = openCgroups('/proc/self', 'openstage-test-probe').description;
+const probe = openCgroups('/proc/self', 'openstage-test-probe');
+const machine = probe.description;
+probe.close();
 /** Cgroups of one's own are root's to make. */
 const isRoot = process.getuid?.() === 0;
 const MIB = 1024 * 1024;
@@ -42,7 +44,8 @@ test('the limits that hold are the ones that are told', async (t) => {
   await driver.ensure(rollout, 1, never());
   const [replica] = await driver.observe();
   assert.ok(replica);
-  for (const limit of replica.enforced) assert.ok(machine.includes(limit), limit);
+  for (const limit of probe.controllers) assert.ok(replica.enforced.includes(limit), limit);
+  assert.equal(replica.enforced.includes('kill'), probe.killsAtOnce);
   assert.ok(replica.enforced.includes('memory'));
   assert.match(readFileSync(`/proc/${replica.pid}/cgroup`, 'utf8'), /openstage-[0-9a-f]+\/instance-1-1-0/);
 });

@@ -1,18 +1,24 @@
-import { HOME_MARK, PROBE_MARK, REPLICA_MARK } from './environment.ts';
+import type { CgroupPlace } from './cgroup-place.ts';
+import { removeCgroup } from './end.ts';
 import { sweep } from './group.ts';
-import type { Identity, ProcessSeen } from './identity.ts';
-import { environmentOf, isAlive, seeProcesses } from './identity.ts';
+import type { Identity } from './identity.ts';
+import { isAlive } from './identity.ts';
+import { processesOf } from './owned.ts';
+import { reasonOf } from './reason.ts';
 import { Replica } from './replica.ts';
 import { listReplicas, ReplicaFiles } from './replica-files.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** Processes that bear our mark, by replica; those that may be the application itself. */
-type Marked = ReadonlyMap<string, readonly ProcessSeen[]>;
+/** Ending what nobody knows takes an instant; should it not, calls are answered meanwhile. */
+const STRAYS_MOST_MS = 2_000;
 
-/** What an earlier supervisor left: living processes are taken over, dead ones started again, removals finished. */
+/**
+ * What an earlier supervisor left: living processes are taken over, dead ones started again, removals finished. Only
+ * what a replica's own files name is taken over, whatever a process says of itself.
+ */
 export async function adoptAll(around: Surroundings): Promise<Map<string, Replica>> {
-  const marked = findMarked(around.home);
   const replicas = new Map<string, Replica>();
+  const places = around.cgroups.existing();
   for (const { instance, rollout, ordinal } of listReplicas(around.replicasDir)) {
     const files = new ReplicaFiles(around.replicasDir, instance, rollout, ordinal);
     const placement = files.placement();
@@ -25,21 +31,34 @@ export async function adoptAll(around: Surroundings): Promise<Map<string, Replic
       files.remove();
     }
   }
-  for (const name of marked.keys()) {
-    if (!replicas.has(name)) await endStrays(name, around);
-  }
-  for (const replica of [...replicas.values()]) await adopt(replica, marked, around);
+  const known = new Set([...replicas.values()].map(({ files }) => files.name));
+  const strays = [...places].filter(([name]) => !known.has(name)).map(([, place]) => endPlace(place, around));
+  const late = new Promise((resolve) => setTimeout(resolve, STRAYS_MOST_MS).unref());
+  await Promise.race([Promise.all([...strays, endMarked(replicas, around)]), late]);
+  for (const replica of replicas.values()) adoptOrSetAside(replica, places.get(replica.files.name), around);
   return replicas;
 }
 
-async function adopt(replica: Replica, marked: Marked, around: Surroundings): Promise<void> {
+/** One whose files make no sense is told and left; the others have their supervisor. */
+function adoptOrSetAside(replica: Replica, place: CgroupPlace | undefined, around: Surroundings): void {
+  const setAside = (error: unknown) =>
+    around.journal.tell('replica set aside', { replica: replica.name, reason: reasonOf(error) });
+  try {
+    void adopt(replica, place, around).catch(setAside);
+  } catch (error) {
+    setAside(error);
+  }
+}
+
+async function adopt(replica: Replica, place: CgroupPlace | undefined, around: Surroundings): Promise<void> {
   const { record, name } = replica;
-  const identity = known(replica, around.boot) ?? unrecorded(replica, marked, around.boot);
+  const identity = known(replica, around.boot);
   if (identity) {
     around.journal.tell('replica adopted', { replica: name, pid: identity.pid });
     return replica.adopt(identity);
   }
-  await endStrays(name, around, replica);
+  // Started, but not yet written down, it counts as not started: nobody can tell which of its processes was the first.
+  await endStrays(replica, place, around);
   around.journal.tell('replica without a process', { replica: name, wanted: record.wanted });
   if (replica.isEnding) return replica.settle();
   const isFresh = record.pid === undefined && record.lastExit === undefined;
@@ -56,32 +75,44 @@ function known({ record }: Replica, boot: string): Identity | undefined {
   return isAlive(identity, boot) ? identity : undefined;
 }
 
-/** Started, but the supervisor was killed before it could write that down. */
-function unrecorded({ record, name }: Replica, marked: Marked, boot: string): Identity | undefined {
-  if (record.pid !== undefined || record.boot !== boot) return undefined;
-  const leader = marked.get(name)?.find((each) => each.pid === each.session);
-  return leader && { boot, pid: leader.pid, start: leader.start };
+/** What is left of a replica whose leader is gone: known by cgroup, or by owner and mark, since its number may be another's now. */
+async function endStrays(
+  replica: Replica,
+  found: CgroupPlace | undefined,
+  around: Surroundings,
+): Promise<void> {
+  const { marks, placement, record } = replica;
+  const place = record.cgroup ?? found;
+  await sweep(
+    { leader: nobody(around), marks, place, user: placement.rollout.placement.user },
+    around,
+    () => 0,
+  );
 }
 
-/** What is left of a replica whose leader is gone: known by cgroup or mark only, since its number may be another's now. */
-async function endStrays(name: string, around: Surroundings, replica?: Replica): Promise<void> {
-  const leader = { boot: around.boot, pid: NO_PID, start: '' };
-  const group = { leader, marks: { home: around.home, replica: name }, place: replica?.record.cgroup };
-  await sweep(group, around.cgroups, () => 0);
+async function endPlace(place: CgroupPlace, around: Surroundings): Promise<void> {
+  const marks = { home: around.home, replica: '' };
+  await sweep({ leader: nobody(around), marks, place, user: undefined }, around, () => 0);
+  await removeCgroup(place, around);
 }
 
-const NO_PID = -1;
-
-function findMarked(home: string): Marked {
-  const found = new Map<string, ProcessSeen[]>();
-  for (const seen of seeProcesses()) {
-    const env = environmentOf(seen.pid);
-    if (!env.includes(`${HOME_MARK}=${home}`)) continue;
-    if (env.some((variable) => variable.startsWith(`${PROBE_MARK}=`))) continue;
-    const name = env
-      .find((variable) => variable.startsWith(`${REPLICA_MARK}=`))
-      ?.slice(REPLICA_MARK.length + 1);
-    if (name !== undefined) found.set(name, [...(found.get(name) ?? []), seen]);
+/** Without cgroups nobody lists what is left of replicas that are gone, but the processes of our own user can be asked. */
+async function endMarked(replicas: ReadonlyMap<string, Replica>, around: Surroundings): Promise<void> {
+  const { home, markReader, unfenced, cgroups } = around;
+  const isByOwner = !unfenced.has('adoption-by-owner');
+  if (isByOwner && cgroups.controllers.length > 0) return;
+  const names = new Set<string>();
+  for (const seen of await processesOf(isByOwner ? (process.getuid?.() ?? 0) : 'anybody')) {
+    const marks = await markReader.marksOf(seen);
+    if (marks?.home === home && !replicas.has(marks.replica)) names.add(marks.replica);
   }
-  return found;
+  for (const replica of names)
+    await sweep(
+      { leader: nobody(around), marks: { home, replica }, place: undefined, user: undefined },
+      around,
+      () => 0,
+    );
 }
+
+/** A leader whose number nobody has. */
+const nobody = ({ boot }: Surroundings): Identity => ({ boot, pid: -1, start: '' });

@@ -35,6 +35,6 @@ export function bear(
   // Already dead, it has no start that could ever be mistaken for another's.
   const start = seeProcess(pid)?.start ?? '';
   const place = cgroup && (start === '' || cgroups.pids(cgroup).includes(pid)) ? cgroup : undefined;
-  if (cgroup && !place) cgroups.remove(cgroup);
+  if (cgroup && !place) cgroups.isRemoved(cgroup);
   return { life: new BornLife({ boot, pid, start }, ended), place };
 }

@@ -1,4 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Limits } from '../../../domain/rollout.ts';
 import { list, object, oneOf, record, text } from './shape.ts';
@@ -27,9 +38,18 @@ export interface Cgroups {
   make(name: string, limits: Limits): CgroupPlace | undefined;
   /** Whatever `work` forks is born inside: the supervisor itself steps in for that moment, and out. */
   inside<T>(place: CgroupPlace, work: () => T): T;
+  /** At most so many as a replica may have; of more, some. */
   pids(place: CgroupPlace): number[];
+  isEmpty(place: CgroupPlace): boolean;
+  /** Ends all members; where the kernel has no step for it, it is called again until nobody is left. */
+  kill(place: CgroupPlace): void;
+  /** Those that are there under the name of a replica, whoever made them. */
+  existing(): ReadonlyMap<string, CgroupPlace>;
   oomKills(place: CgroupPlace): number;
-  remove(place: CgroupPlace): void;
+  /** False: not yet, since somebody is in it. */
+  isRemoved(place: CgroupPlace): boolean;
+  /** What holds all of them, once it is empty and the supervisor ends. */
+  close(): void;
 }
 
 export interface Mount {
@@ -44,10 +64,25 @@ export interface Mount {
 export const below = (mount: Mount, path: string): string =>
   join(mount.dir, mount.root !== '/' && path.startsWith(mount.root) ? path.slice(mount.root.length) : path);
 
-/** Processes and threads of one replica: enough for a big JVM, too few for a fork bomb to hurt the machine. */
-export const MAX_PIDS = 4096;
+const GIB = 1024 ** 3;
+const [LEAST_PIDS, MOST_PIDS, PIDS_PER_GIB] = [256, 1024, 512];
+
+/** Processes and threads of one replica: enough for a JVM of that size, too few for a fork bomb to hurt the machine. */
+export const maxPids = ({ memoryBytes }: Limits): number =>
+  Math.min(MOST_PIDS, Math.max(LEAST_PIDS, Math.round((memoryBytes / GIB) * PIDS_PER_GIB)));
+
 export const CPU_PERIOD_US = 100_000;
-export const cpuQuotaUs = (limits: Limits): number => Math.max(1000, Math.round(limits.cpuMillis * 100));
+const LEAST_QUOTA_US = 1000;
+/** A flavor may be larger than the host: what is left of it is for the platform and for whoever logs in to help. */
+const SHARE_OF_HOST = 0.9;
+
+export const cpuQuotaUs = ({ cpuMillis }: Limits, cores = availableParallelism()): number =>
+  Math.round(Math.max(LEAST_QUOTA_US, Math.min(cpuMillis / 1000, cores * SHARE_OF_HOST) * CPU_PERIOD_US));
+
+/** By the size of the flavor, and always below that of a process which is in no such cgroup. */
+const [LEAST_WEIGHT, MOST_WEIGHT, MILLIS_PER_WEIGHT] = [1, 50, 100];
+export const cpuWeight = ({ cpuMillis }: Limits): number =>
+  Math.min(MOST_WEIGHT, Math.max(LEAST_WEIGHT, Math.round(cpuMillis / MILLIS_PER_WEIGHT)));
 
 /** Not every kernel has every file, and not every value is allowed everywhere. */
 export function isWritten(dir: string, file: string, value: string): boolean {
@@ -72,13 +107,86 @@ export function readIfThere(path: string): string {
   }
 }
 
+/** What a list of members is read of: some thousands. */
+const MOST_LIST_BYTES = 64 * 1024;
+
 /** Without the supervisor, should it be stuck inside. */
 export const readPids = (path: string): number[] =>
-  readIfThere(path)
+  readStart(path, MOST_LIST_BYTES)
     .split('\n')
     .filter(Boolean)
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid);
+
+function readStart(path: string, maxBytes: number): string {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return '';
+  }
+  try {
+    const chunk = Buffer.alloc(maxBytes);
+    const count = readSync(file, chunk);
+    // The last number of a part may be cut.
+    const end = count < maxBytes ? count : chunk.lastIndexOf(10);
+    return chunk.toString('latin1', 0, end);
+  } catch {
+    // It was removed meanwhile.
+    return '';
+  } finally {
+    closeSync(file);
+  }
+}
+
+export const isMade = (dir: string): boolean => {
+  try {
+    mkdirSync(dir, { recursive: true });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Also where it is gone already. */
+export const isGone = (dir: string): boolean => {
+  try {
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  }
+};
+
+export function childrenOf(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+export function signalAll(pids: readonly number[], signal: 'SIGTERM' | 'SIGKILL'): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+}
+
+const KILL = 'cgroup.kill';
+
+/** A directory of the unified hierarchy: the kernel ends all of it in one step, or (before 5.14) at least holds it still meanwhile. */
+export function killUnified(dir: string, missing = ''): void {
+  if (missing !== KILL && existsSync(join(dir, KILL)) && isWritten(dir, KILL, '1')) return;
+  writeIfThere(dir, 'cgroup.freeze', '1');
+  signalAll(readPids(join(dir, 'cgroup.procs')), 'SIGKILL');
+  writeIfThere(dir, 'cgroup.freeze', '0');
+}
 
 /** The number behind a word: "oom_kill 3". */
 export const readCount = (path: string, word: string): number =>

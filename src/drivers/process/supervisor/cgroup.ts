@@ -1,14 +1,15 @@
 import { join } from 'node:path';
+import { NOTHING_UNFENCED } from '../../../domain/fences.ts';
 import type { Cgroups, Mount } from './cgroup-place.ts';
 import { readIfThere } from './cgroup-place.ts';
 import { openV1 } from './cgroup-v1.ts';
 import { openV2 } from './cgroup-v2.ts';
 
 /** `proc` is /proc/self, or a test's copy of it; `family` sets the replicas of one data directory apart. */
-export function openCgroups(proc: string, family: string): Cgroups {
+export function openCgroups(proc: string, family: string, unfenced = NOTHING_UNFENCED): Cgroups {
   const mounts = readMounts(join(proc, 'mountinfo'));
   const own = readOwn(join(proc, 'cgroup'));
-  return openV2(mounts, own, family) ?? openV1(mounts, own, family) ?? noCgroups;
+  return openV2(mounts, own, family) ?? openV1(mounts, own, family, unfenced) ?? noCgroups;
 }
 
 const noCgroups: Cgroups = {
@@ -18,8 +19,12 @@ const noCgroups: Cgroups = {
   make: () => undefined,
   inside: (_, work) => work(),
   pids: () => [],
+  isEmpty: () => true,
+  kill: () => {},
+  existing: () => new Map(),
   oomKills: () => 0,
-  remove: () => {},
+  isRemoved: () => true,
+  close: () => {},
 };
 
 function readMounts(path: string): Mount[] {

@@ -1,5 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Exit } from '../../../domain/rollout.ts';
-import type { Cgroups } from './cgroup-place.ts';
+import type { CgroupPlace, Cgroups } from './cgroup-place.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 import type { ReplicaRecord } from './replica-record.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -11,14 +12,27 @@ export function withMemory(exit: Exit, { cgroup, oomKills }: ReplicaRecord, cgro
   return isMore && (exit.unknown || exit.signal === 'SIGKILL') ? { ...exit, outOfMemory: true } : exit;
 }
 
+const FIRST_TRY_MS = 2;
+const LAST_TRY_MS = 500;
+const TRIES = 40;
+
+/** The kernel counts a process for a moment after its end. */
+export async function removeCgroup(place: CgroupPlace, { cgroups }: Surroundings): Promise<void> {
+  let pause = FIRST_TRY_MS;
+  for (let tries = 0; tries < TRIES && !cgroups.isRemoved(place); tries += 1) {
+    await wait(pause);
+    pause = Math.min(pause * 2, LAST_TRY_MS);
+  }
+}
+
 /** Everything that a replica had, none of its processes being alive. */
-export function removeAll(
+export async function removeAll(
   name: string,
   files: ReplicaFiles,
   record: ReplicaRecord,
   around: Surroundings,
-): void {
-  if (record.cgroup) around.cgroups.remove(record.cgroup);
+): Promise<void> {
+  if (record.cgroup) await removeCgroup(record.cgroup, around);
   try {
     files.remove();
   } catch (error) {

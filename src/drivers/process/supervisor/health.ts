@@ -1,5 +1,6 @@
 import type { Probe } from '../../../domain/release.ts';
 import type { Readiness } from '../../../domain/rollout.ts';
+import type { Listening } from './listening.ts';
 import { isStrangers, listensElsewhere } from './listening.ts';
 import type { Look, ProbeTarget } from './probes.ts';
 import { look, ownProbe } from './probes.ts';
@@ -12,7 +13,7 @@ export interface Subject extends ProbeTarget {
   /** By the monotonic clock. */
   readonly sinceMs: number;
   readonly isReady: boolean;
-  readonly pids: () => readonly number[];
+  readonly listening: Listening;
   readonly onReadiness: (seen: Readiness) => void;
   readonly onNotAlive: (saw: string) => void;
 }
@@ -71,7 +72,9 @@ function watchReadiness(subject: Subject): () => void {
     const seen = await look(probe, subject);
     if (isStopped) return RELAXED_MS;
     const isTrue =
-      seen.isFine && (isReady || probe.type === 'command' || !isStrangers(subject.pids(), subject.port));
+      seen.isFine &&
+      (isReady || probe.type === 'command' || !(await isStrangers(subject.listening, subject.port)));
+    if (isStopped) return RELAXED_MS;
     failures = isTrue ? 0 : failures + 1;
     if (isTrue) {
       isReady = true;
@@ -80,17 +83,17 @@ function watchReadiness(subject: Subject): () => void {
     }
     if (isReady && failures < FAILURES) return SUSPICIOUS_MS;
     isReady = false;
-    subject.onReadiness({ ready: false, saw: seen.isFine ? taken(subject.port) : explain(seen) });
+    subject.onReadiness({ ready: false, saw: seen.isFine ? taken(subject.port) : await explain(seen) });
     return untilNext(performance.now() - subject.sinceMs - probe.delayMs, seen.isRefused);
   });
 
-  function explain(seen: Look): string {
+  async function explain(seen: Look): Promise<string> {
     const now = performance.now();
     if (!seen.isRefused || now - subject.sinceMs < ELSEWHERE_MS) return seen.saw;
     // Looked for once a second, it would otherwise be forgotten by the looks between.
     if (now - lastElsewhere >= ELSEWHERE_MS) {
       lastElsewhere = now;
-      elsewhere = listensElsewhere(subject.pids(), subject.port);
+      elsewhere = await listensElsewhere(subject.listening, subject.port);
     }
     return elsewhere ?? seen.saw;
   }

@@ -16,7 +16,7 @@ export interface ProcessSeen {
   readonly start: string;
 }
 
-const isLinux = process.platform === 'linux';
+export const isLinux = process.platform === 'linux';
 
 export function currentBoot(): string {
   if (isLinux) return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -12,6 +12,7 @@ import { Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { keepLogsBounded } from './log-keeper.ts';
 import { LogRotation } from './log-rotation.ts';
+import { MarkReader } from './owned.ts';
 import { Ports } from './ports.ts';
 import { listen } from './server.ts';
 import { makePrivate, socketPath } from './socket-path.ts';
@@ -62,6 +63,7 @@ async function main(args: Arguments): Promise<void> {
       journal.tell('shut down', { applications });
       stopKeeping();
       server.close();
+      if (applications === 'stop') around.cgroups.close();
       rmSync(socket, { force: true });
       // The answer is still on its way.
       setTimeout(() => process.exit(0), 20);
@@ -75,7 +77,7 @@ async function surroundings(
   watchers: ReadonlySet<(instance: InstanceId) => void>,
 ): Promise<Surroundings> {
   const home = createHash('sha256').update(args.dataDir).digest('hex').slice(0, 16);
-  const cgroups = openCgroups(args.proc, `openstage-${home}`);
+  const cgroups = openCgroups(args.proc, `openstage-${home}`, args.unfenced);
   return {
     boot: args.bootId ?? currentBoot(),
     home,
@@ -83,6 +85,7 @@ async function surroundings(
     keyFile: args.keyFile,
     ports: new Ports(args.low, args.high, parseInt(home.slice(0, 8), 16)),
     cgroups,
+    markReader: new MarkReader(),
     fences: await detectFences(cgroups, args.unfenced),
     unfenced: args.unfenced,
     journal,

@@ -24,6 +24,11 @@ export class Ports {
     this.#holders.set(port, replica);
   }
 
+  isAnothers(port: number, replica: string): boolean {
+    const holder = this.#holders.get(port);
+    return holder !== undefined && holder !== replica;
+  }
+
   release(port: number, replica: string): void {
     if (this.#holders.get(port) === replica) this.#holders.delete(port);
   }

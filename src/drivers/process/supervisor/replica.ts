@@ -2,15 +2,16 @@ import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { attend } from './attend.ts';
 import { nextBackoffMs } from './backoff.ts';
-import { removeAll, withMemory } from './end.ts';
+import { removeAll, removeCgroup, withMemory } from './end.ts';
 import type { Marks } from './environment.ts';
 import { Forks } from './forks.ts';
 import type { Group } from './group.ts';
-import { membersOf, signalGroup, sweep } from './group.ts';
+import { kill, membersOf, sweep, terminate } from './group.ts';
 import { runPreStop } from './hooks.ts';
 import type { Identity } from './identity.ts';
 import { AdoptedLife, COULD_NOT_START } from './life.ts';
 import type { Life } from './life.ts';
+import { LOOK_BOUNDS, NO_BOUNDS } from './listening.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { reasonOf } from './reason.ts';
 import { NEW_RECORD, NO_PROCESS } from './replica-record.ts';
@@ -38,6 +39,7 @@ export class Replica {
   #phase: Phase = { name: 'placed' };
   #readiness = NOT_LOOKED;
   #isToRest = false;
+  #isLeaving = false;
   /** Why the present process is being ended, where nobody asked for it. */
   #cause: string | undefined;
   #isOver: () => void = () => {};
@@ -220,7 +222,12 @@ export class Replica {
       sinceMs: life.sinceMs,
       isReady: this.#readiness.ready,
       run: (command) => this.#forks.run(port, this.#record.cgroup, command),
-      pids: () => membersOf(this.#group(life), this.#around.cgroups),
+      listening: {
+        user: this.#around.unfenced.has('bounded-looks') ? undefined : rollout.placement.user,
+        pids: () => membersOf(this.#group(life), this.#around),
+        isAnothers: (other) => this.#around.ports.isAnothers(other, this.name),
+        bounds: this.#around.unfenced.has('bounded-looks') ? NO_BOUNDS : LOOK_BOUNDS,
+      },
       onReadiness: (seen) => this.#seen(seen),
       onNotAlive: (saw) => this.#fail(life, `its liveness probe failed (${saw})`),
     });
@@ -259,7 +266,6 @@ export class Replica {
   }
 
   #endBy(life: Life, graceMs: number, cause?: string): void {
-    const { cgroups } = this.#around;
     let deadline = performance.now() + graceMs;
     if (this.#phase.name === 'ending') {
       clearTimeout(this.#phase.killer);
@@ -268,22 +274,22 @@ export class Replica {
       this.#cause = cause;
       this.#askToEnd(life, graceMs);
     }
-    const kill = () => signalGroup(this.#group(life), cgroups, 'SIGKILL');
-    const killer = setTimeout(kill, Math.max(0, deadline - performance.now()));
+    const end = () => this.#around.watchOver(kill(this.#group(life), this.#around));
+    const killer = setTimeout(end, Math.max(0, deadline - performance.now()));
     this.#readiness = { ready: false, saw: 'is ending' };
     this.#move({ name: 'ending', life, deadline, killer });
     life.lookClosely();
   }
 
   #askToEnd(life: Life, graceMs: number): void {
-    const terminate = () => signalGroup(this.#group(life), this.#around.cgroups, 'SIGTERM');
+    const ask = () => terminate(this.#group(life), this.#around);
     const { port } = this.#record;
     const { preStop } = this.placement.rollout;
-    if (!preStop || graceMs <= 0 || port === undefined) return terminate();
+    if (!preStop || graceMs <= 0 || port === undefined) return this.#around.watchOver(ask());
     const run = (command: readonly string[]) => this.#forks.run(port, this.#record.cgroup, command);
-    const work = runPreStop(preStop, { port, run }, graceMs).then((seen) => {
+    const work = runPreStop(preStop, { port, run }, graceMs).then(async (seen) => {
       if (!seen.isFine) tellInLog(this.files, `its pre-stop hook failed (${seen.saw}); the end goes on`);
-      if (this.#phase.name === 'ending' && this.#phase.life === life) terminate();
+      if (this.#phase.name === 'ending' && this.#phase.life === life) await ask();
     });
     this.#around.watchOver(work);
   }
@@ -292,12 +298,13 @@ export class Replica {
     // Nobody asked it to end, so nobody waits for what it left, which may hold the port.
     if (this.#phase.name === 'alive') this.#endBy(life, 0);
     const deadline = () => (this.#phase.name === 'ending' ? this.#phase.deadline : 0);
-    await sweep(this.#group(life), this.#around.cgroups, deadline);
+    await sweep(this.#group(life), this.#around, deadline);
     if (this.#phase.name === 'ending') clearTimeout(this.#phase.killer);
   }
 
   #group(life: Life): Group {
-    return { leader: life.identity, marks: this.marks, place: this.#record.cgroup };
+    const { user } = this.placement.rollout.placement;
+    return { leader: life.identity, marks: this.marks, place: this.#record.cgroup, user };
   }
 
   #exited(seen: Exit, livedMs: number): void {
@@ -313,16 +320,10 @@ export class Replica {
 
   /** No process of it lives: removed, at rest, or waiting for its next start. */
   settle(): void {
-    if (this.isEnding) {
-      this.#around.crashPoint('before-remove');
-      removeAll(this.name, this.files, this.#record, this.#around);
-      this.#move({ name: 'gone' });
-      return this.#isOver();
-    }
-    if (this.#isToRest) {
-      this.#save({ backoffMs: undefined });
-      this.#move({ name: 'resting' });
-      return this.#isOver();
+    if (this.#isUnwanted()) {
+      if (this.#isLeaving) return;
+      this.#isLeaving = true;
+      return this.#around.watchOver(this.#leave());
     }
     const timer = setTimeout(() => {
       this.#move({ name: 'placed' });
@@ -330,5 +331,21 @@ export class Replica {
       this.#around.watchOver(this.start());
     }, this.#record.backoffMs ?? 0);
     this.#move({ name: 'backoff', timer });
+  }
+
+  async #leave(): Promise<void> {
+    if (!this.isEnding) {
+      if (this.#record.cgroup) await removeCgroup(this.#record.cgroup, this.#around);
+      // Meanwhile it may have become unwanted for good.
+      if (!this.isEnding) {
+        this.#save({ backoffMs: undefined });
+        this.#move({ name: 'resting' });
+        return this.#isOver();
+      }
+    }
+    this.#around.crashPoint('before-remove');
+    await removeAll(this.name, this.files, this.#record, this.#around);
+    this.#move({ name: 'gone' });
+    this.#isOver();
   }
 }

@@ -2,6 +2,7 @@ import type { FenceSeen, Unfenced } from '../../../domain/fences.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
 import type { Cgroups } from './cgroup-place.ts';
 import type { Journal } from './journal.ts';
+import type { MarkReader } from './owned.ts';
 import type { Ports } from './ports.ts';
 
 /** The instants at which a test kills the supervisor. */
@@ -16,6 +17,7 @@ export interface Surroundings {
   readonly keyFile: string;
   readonly ports: Ports;
   readonly cgroups: Cgroups;
+  readonly markReader: MarkReader;
   /** What this machine has of each fence. */
   readonly fences: readonly FenceSeen[];
   /** A test's: what is left out. */
