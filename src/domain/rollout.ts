@@ -31,9 +31,15 @@ export interface Rollout {
   /** Done before SIGTERM, within the grace. */
   readonly preStop?: Hook;
   readonly volumes?: readonly Volume[];
-  /** Between SIGTERM and SIGKILL. */
+  /** Between SIGTERM and SIGKILL where the host ends a process by itself; whoever retires replicas says what they get. No content: it may differ. */
   readonly graceMs: number;
 }
+
+/**
+ * What of a rollout is worked out once, when it begins, and kept: a setting or a later version that would work it out
+ * otherwise changes nothing that runs. The rest names it, or belongs to the host.
+ */
+export type RolloutContent = Omit<Rollout, 'instance' | 'number' | 'placement' | 'releaseDir'>;
 
 /** Names one running copy. */
 export interface ReplicaId {

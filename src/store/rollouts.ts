@@ -8,6 +8,7 @@ import {
   type ProjectId,
   type ReleaseId,
 } from '../domain/ids.ts';
+import type { RolloutContent } from '../domain/rollout.ts';
 import { isListOf, isShape, parseOptionalJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
 import { present } from './rows.ts';
@@ -28,8 +29,25 @@ export interface RolloutRecord {
 }
 
 const isVariable = isShape<SealedVariable>({ name: 'string', value: 'object' });
+const isContent = isShape<RolloutContent>({
+  workload: 'object',
+  env: 'object',
+  limits: 'object',
+  graceMs: 'number',
+});
 
-function toRollout(row: Selectable<Tables['rollouts']>): RolloutRecord {
+/** Without its content, which may be large. */
+const columns = [
+  'rollouts.instance_id',
+  'rollouts.number',
+  'rollouts.release_id',
+  'rollouts.project_id',
+  'rollouts.create_time',
+  'rollouts.retire_time',
+  'rollouts.env_json',
+] as const;
+
+function toRollout(row: Omit<Selectable<Tables['rollouts']>, 'content_json'>): RolloutRecord {
   return present({
     instance: instanceId(row.instance_id),
     number: row.number,
@@ -65,6 +83,7 @@ export async function insertRollout(
       create_time: rollout.createTime,
       retire_time: null,
       env_json: null,
+      content_json: null,
     })
     .execute();
   return number;
@@ -77,7 +96,7 @@ export async function findRollout(
 ): Promise<RolloutRecord | undefined> {
   const row = await db
     .selectFrom('rollouts')
-    .selectAll()
+    .select(columns)
     .where('instance_id', '=', instance)
     .where('number', '=', number)
     .executeTakeFirst();
@@ -88,7 +107,7 @@ export async function findRollout(
 export async function listUnretiredRollouts(db: Db, instance: InstanceId): Promise<readonly RolloutRecord[]> {
   const rows = await db
     .selectFrom('rollouts')
-    .selectAll()
+    .select(columns)
     .where('instance_id', '=', instance)
     .where('retire_time', 'is', null)
     .orderBy('number')
@@ -127,26 +146,44 @@ export async function markRolloutRetired(
 ): Promise<void> {
   await tx
     .updateTable('rollouts')
-    .set({ retire_time: time })
+    .set({ retire_time: time, content_json: null })
     .where('instance_id', '=', instance)
     .where('number', '=', number)
     .where('retire_time', 'is', null)
     .execute();
 }
 
+/** Absent: it was not worked out yet. */
+export async function findRolloutContent(
+  db: Db,
+  instance: InstanceId,
+  number: number,
+): Promise<RolloutContent | undefined> {
+  const row = await db
+    .selectFrom('rollouts')
+    .select('content_json')
+    .where('instance_id', '=', instance)
+    .where('number', '=', number)
+    .executeTakeFirst();
+  return parseOptionalJson(row?.content_json ?? null, 'rollouts.content_json', isContent);
+}
+
 /** Once and for all: every replica of the rollout gets the same, whenever it is started. */
-export async function setResourceEnv(
+export async function keepRolloutContent(
   tx: Tx,
   instance: InstanceId,
   number: number,
-  env: readonly SealedVariable[],
+  {
+    content,
+    resourceEnv,
+  }: { readonly content: RolloutContent; readonly resourceEnv: readonly SealedVariable[] },
 ): Promise<void> {
   await tx
     .updateTable('rollouts')
-    .set({ env_json: JSON.stringify(env) })
+    .set({ content_json: JSON.stringify(content), env_json: JSON.stringify(resourceEnv) })
     .where('instance_id', '=', instance)
     .where('number', '=', number)
-    .where('env_json', 'is', null)
+    .where('content_json', 'is', null)
     .execute();
 }
 
@@ -164,7 +201,7 @@ export async function listResourceEnv(
         .onRef('instances.id', '=', 'rollouts.instance_id')
         .onRef('instances.serving_rollout', '=', 'rollouts.number'),
     )
-    .selectAll('rollouts')
+    .select(columns)
     .where('rollouts.instance_id', 'in', ids)
     .where('env_json', 'is not', null)
     .execute();

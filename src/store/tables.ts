@@ -244,6 +244,8 @@ export interface Tables {
     retire_time: number | null;
     /** readonly SealedVariable[] of the resources that its release refers to; null: not resolved yet. */
     env_json: string | null;
+    /** RolloutContent; null: not begun yet, or retired, or not asked for since the version before. */
+    content_json: string | null;
   };
   /** What was observed. Primary key: (instance_id, rollout, ordinal). */
   replicas: {

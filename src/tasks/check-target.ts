@@ -7,20 +7,15 @@ import type { Rollout } from '../domain/rollout.ts';
 import type { Task } from '../jobs/kind.ts';
 import type { Instance } from '../store/instances.ts';
 import { findProject } from '../store/projects.ts';
-import {
-  loadInstance,
-  loadRelease,
-  loadRollout,
-  loadRuntime,
-  placementOf,
-  volumesOf,
-} from './load-rollout.ts';
+import { loadInstance, loadRelease, loadRollout, loadRuntime, placementOf } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
+import { volumesOf } from './rollout-content.ts';
 
 /** What only the machine can tell, before anything changes: can the driver be reached, is the runtime there, is there room. */
 export const checkTarget: Task<Parts> = {
   name: 'check-target',
-  async run({ plan, parts, progress }) {
+  async run(context) {
+    const { plan, parts, progress } = context;
     const instance = await loadInstance(parts, plan.instance);
     const driver = parts.driver(instance.driver);
     progress(`runs on the driver "${driver.name}"`);
@@ -39,7 +34,7 @@ export const checkTarget: Task<Parts> = {
     if (lack) throw lack;
     if (release.launch) {
       const [problem] = await driver.check(
-        await loadRollout(parts, instance, plan.next.rollout, plan.hosts),
+        await loadRollout(context, instance, plan.next.rollout, plan.hosts),
         plan.replicas,
       );
       if (problem) throw problem;

@@ -1,11 +1,8 @@
 import { Problem } from '../domain/errors.ts';
-import type { SealedVariable } from '../domain/envelope.ts';
-import { limitsOf } from '../domain/flavor.ts';
 import type { HostId, InstanceId } from '../domain/ids.ts';
-import { withEntrypoint } from '../domain/lifecycle.ts';
 import type { Placement } from '../domain/placement.ts';
-import type { Release, ReleaseContent } from '../domain/release.ts';
-import type { Rollout } from '../domain/rollout.ts';
+import type { Release } from '../domain/release.ts';
+import type { Rollout, RolloutContent } from '../domain/rollout.ts';
 import { findRuntime, runtimes } from '../runtimes/all.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { findComponent } from '../store/components.ts';
@@ -13,8 +10,17 @@ import { findEnvironment } from '../store/environments.ts';
 import { listHostsAmong } from '../store/hosts.ts';
 import { findInstanceEvenDeleted, type Instance } from '../store/instances.ts';
 import { findRelease } from '../store/releases.ts';
-import { findRollout } from '../store/rollouts.ts';
+import type { Db, Tx } from '../store/open.ts';
+import { findRollout, findRolloutContent, keepRolloutContent } from '../store/rollouts.ts';
+import type { TaskContext } from '../jobs/kind.ts';
+import { givenVariables } from './given-variables.ts';
 import type { Parts } from './parts.ts';
+import { rolloutContent } from './rollout-content.ts';
+
+/** Of the store, or of a transaction on it. */
+interface Readers {
+  readonly store: { readonly read: Db };
+}
 
 /** An instance that a job works on exists, by the job's own existence. */
 export async function loadInstance(parts: Pick<Parts, 'store'>, id: InstanceId): Promise<Instance> {
@@ -27,11 +33,7 @@ export async function loadInstance(parts: Pick<Parts, 'store'>, id: InstanceId):
   return instance;
 }
 
-export async function loadRelease(
-  parts: Pick<Parts, 'store'>,
-  instance: Instance,
-  rollout: number,
-): Promise<Release> {
+export async function loadRelease(parts: Readers, instance: Instance, rollout: number): Promise<Release> {
   const row = await findRollout(parts.store.read, instance.id, rollout);
   const release = row && (await findRelease(parts.store.read, row.release));
   if (!release)
@@ -59,51 +61,34 @@ export async function loadRuntime(parts: Pick<Parts, 'store'>, instance: Instanc
   return runtime;
 }
 
-/** Everything a driver needs to run one rollout. */
+/** Everything a driver needs to run one rollout: what was kept of it when it began, on the hosts of now. */
 export async function loadRollout(
-  parts: Parts,
+  { parts, write }: Pick<TaskContext<Parts>, 'parts' | 'write'>,
   instance: Instance,
   number: number,
   picked?: readonly HostId[],
 ): Promise<Rollout> {
-  const { content, build, launch } = await loadRelease(parts, instance, number);
-  if (!build || !launch) {
-    throw new Problem(
-      'releaseUnknown',
-      `The release "${content.label}" of instance ${instance.id} was never built; deploy the instance again.`,
-    );
-  }
-  const given = (await findRollout(parts.store.read, instance.id, number))?.resourceEnv ?? [];
+  const kept = await findRolloutContent(parts.store.read, instance.id, number);
+  const content = kept ?? (await write((tx) => begin(parts, tx, instance, number)));
   return {
     instance: instance.id,
     number,
     placement: await placementOf(parts, instance, picked),
-    workload: {
-      form: 'directory',
-      build,
-      launch: withEntrypoint(launch, content.lifecycle?.entrypoint),
-    },
-    releaseDir: parts.builds.dir(build),
-    env: lastOfEachName([...given, ...content.inheritedEnv, ...content.env]),
-    limits: limitsOf(content.flavorId),
-    ...(content.readiness && { readiness: content.readiness }),
-    ...(content.liveness && { liveness: content.liveness }),
-    ...(content.lifecycle?.postStart && { postStart: content.lifecycle.postStart }),
-    ...(content.lifecycle?.preStop && { preStop: content.lifecycle.preStop }),
-    ...volumesOf(content),
-    graceMs: parts.limits.stopGraceMs,
+    releaseDir: parts.builds.dir(content.workload.build),
+    ...content,
   };
 }
 
-/** Storage and directories of logs are mounted alike. */
-export function volumesOf({ volumes = [], logs = [] }: ReleaseContent): Pick<Rollout, 'volumes'> {
-  return volumes.length + logs.length > 0 ? { volumes: [...volumes, ...logs] } : {};
-}
-
-/** The user's own variable wins over the application's, and that one over a resource's. */
-function lastOfEachName(variables: readonly SealedVariable[]): readonly SealedVariable[] {
-  const last = new Map(variables.map((variable) => [variable.name, variable]));
-  return variables.filter((variable) => last.get(variable.name) === variable);
+/** One that serves and has nothing kept is of the version before: it is worked out as that one started it. */
+async function begin(parts: Parts, tx: Tx, instance: Instance, number: number): Promise<RolloutContent> {
+  const release = await loadRelease({ store: { read: tx } }, instance, number);
+  const row = await findRollout(tx, instance.id, number);
+  const isNew = number !== instance.servingRollout;
+  const resourceEnv =
+    row?.resourceEnv ?? (isNew ? await givenVariables(parts, tx, instance, release.content) : []);
+  const content = rolloutContent(parts, release, resourceEnv);
+  await keepRolloutContent(tx, instance.id, number, { content, resourceEnv });
+  return content;
 }
 
 /** On the hosts that a plan picked, or on the instance's own, or on all of its environment. */

@@ -32,14 +32,15 @@ export const makeRoom: Task<Parts> = {
     await write((tx) => forgetReplicas(tx, { instance: instance.id, rollout: servingRollout }, gone));
   },
   /** Asks for the old replicas again and puts them back into service as they are seen now; repair sees to the rest. */
-  async undo({ plan, parts, stop, write }) {
+  async undo(context) {
+    const { plan, parts, stop, write } = context;
     const instance = await loadInstance(parts, plan.instance);
     const { servingRollout } = instance;
     if (servingRollout === undefined || !(await isRecreated(parts, instance, plan.next?.rollout))) return;
     if (instance.wanted === 'running')
       await parts
         .driver(instance.driver)
-        .ensure(await loadRollout(parts, instance, servingRollout), instance.replicas, stop);
+        .ensure(await loadRollout(context, instance, servingRollout), instance.replicas, stop);
     const look = await observe(parts, instance);
     await write(async (tx) => {
       await updateInstance(tx, instance.id, { outOfService: null });

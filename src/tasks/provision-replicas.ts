@@ -3,7 +3,6 @@ import { forgetReplicas } from '../store/observations.ts';
 import { markRolloutRetired } from '../store/rollouts.ts';
 import { loadInstance, loadRollout } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
-import { resolveResources } from './resolve-resources.ts';
 
 /** Starts the replicas of the next rollout beside those that serve. */
 export const provisionReplicas: Task<Parts> = {
@@ -14,8 +13,7 @@ export const provisionReplicas: Task<Parts> = {
     const instance = await loadInstance(parts, plan.instance);
     // Rolled in batches, they are all there already.
     if (instance.rolling?.rollout === plan.next.rollout) return;
-    await resolveResources(context, instance, plan.next.rollout);
-    const rollout = await loadRollout(parts, instance, plan.next.rollout, plan.hosts);
+    const rollout = await loadRollout(context, instance, plan.next.rollout, plan.hosts);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
     if (problem) throw problem;
@@ -42,7 +40,8 @@ export const provisionReplicas: Task<Parts> = {
 /** Adds replicas to the rollout that serves. */
 export const addReplicas: Task<Parts> = {
   name: 'add-replicas',
-  async run({ plan, parts, stop }) {
+  async run(context) {
+    const { plan, parts, stop } = context;
     const instance = await loadInstance(parts, plan.instance);
     if (
       instance.servingRollout === undefined ||
@@ -50,7 +49,7 @@ export const addReplicas: Task<Parts> = {
       plan.replicas <= plan.previousReplicas
     )
       return;
-    const rollout = await loadRollout(parts, instance, instance.servingRollout, plan.hosts);
+    const rollout = await loadRollout(context, instance, instance.servingRollout, plan.hosts);
     const driver = parts.driver(instance.driver);
     const [problem] = await driver.check(rollout, plan.replicas);
     if (problem) throw problem;

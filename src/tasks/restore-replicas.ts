@@ -6,10 +6,11 @@ import type { Parts } from './parts.ts';
 /** Asks for the replicas that should serve and are not there; whether they get healthy is for others to watch. */
 export const restoreReplicas: Task<Parts> = {
   name: 'restore-replicas',
-  async run({ plan, parts, stop, write }) {
+  async run(context) {
+    const { plan, parts, stop, write } = context;
     const instance = await loadInstance(parts, plan.instance);
     if (instance.wanted !== 'running' || instance.servingRollout === undefined) return;
-    const rollout = await loadRollout(parts, instance, instance.servingRollout);
+    const rollout = await loadRollout(context, instance, instance.servingRollout);
     await parts.driver(instance.driver).ensure(rollout, instance.replicas, stop);
     // Whoever took it out of service ended without putting it back.
     if (instance.outOfService === undefined) return;

@@ -5,7 +5,6 @@ import { untilReady } from './await-healthy.ts';
 import { loadInstance, loadRelease, loadRollout } from './load-rollout.ts';
 import { observe, recordObserved } from './observe-instance.ts';
 import type { Parts } from './parts.ts';
-import { resolveResources } from './resolve-resources.ts';
 import { retire } from './retire-replicas.ts';
 
 /** The rest of the time for undoing is for removing what is new. */
@@ -25,8 +24,7 @@ export const rollBatches: Task<Parts> = {
     const batches = await batchesOf(context, instance);
     if (!batches || !plan.next || servingRollout === undefined) return;
     const driver = parts.driver(instance.driver);
-    await resolveResources(context, instance, plan.next.rollout);
-    const rollout = await loadRollout(parts, instance, plan.next.rollout, plan.hosts);
+    const rollout = await loadRollout(context, instance, plan.next.rollout, plan.hosts);
     let rolling: Rolling =
       instance.rolling?.rollout === rollout.number
         ? instance.rolling
@@ -80,14 +78,11 @@ async function setRolling(
 }
 
 /** At most for the time given: what is not ready by then gets ready under the eyes of repair. */
-async function bringBack(
-  { parts, write, stop }: TaskContext<Parts>,
-  instance: Instance,
-  rollout: number,
-): Promise<void> {
+async function bringBack(context: TaskContext<Parts>, instance: Instance, rollout: number): Promise<void> {
+  const { parts, write, stop } = context;
   await parts
     .driver(instance.driver)
-    .ensure(await loadRollout(parts, instance, rollout), instance.replicas, stop);
+    .ensure(await loadRollout(context, instance, rollout), instance.replicas, stop);
   const until = performance.now() + OLD_BACK_MOST_MS;
   for (;;) {
     const look = await observe(parts, instance);

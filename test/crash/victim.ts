@@ -35,7 +35,10 @@ export class Victim {
   }
 
   /** Ports are taken once and kept, so that clients find it again. */
-  async start(before: RunningPlatform | undefined = this.#platform): Promise<void> {
+  async start(
+    before: RunningPlatform | undefined = this.#platform,
+    more: readonly string[] = [],
+  ): Promise<void> {
     const ports = before
       ? [
           '--http-port',
@@ -47,7 +50,7 @@ export class Victim {
         ]
       : ['--http-port', '0', '--https-port', '0', '--ingress-port', '0'];
     const { root, node } = this.#checkout;
-    const words = ['bin/openstage.mjs', 'serve', '--data-dir', this.dataDir, ...ports];
+    const words = ['bin/openstage.mjs', 'serve', '--data-dir', this.dataDir, ...ports, ...more];
     const child = spawn(node, words, {
       cwd: root,
       env: {

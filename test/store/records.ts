@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as ids from '../../src/domain/ids.ts';
 import type { ReleaseContent } from '../../src/domain/release.ts';
+import type { RolloutContent } from '../../src/domain/rollout.ts';
 import { insertInstance, type NewInstance, updateInstance } from '../../src/store/instances.ts';
 import type { Tx } from '../../src/store/open.ts';
 import { insertRelease, type NewRelease } from '../../src/store/releases.ts';
@@ -17,6 +18,25 @@ export const aContent = (changes: Partial<ReleaseContent> = {}): ReleaseContent 
   strategy: 'RollingUpdate',
   externalAccesses: [],
   referResources: [],
+  ...changes,
+});
+
+export const aRolloutContent = (changes: Partial<RolloutContent> = {}): RolloutContent => ({
+  workload: {
+    form: 'directory',
+    build: ids.buildKey('build'),
+    launch: {
+      argv: ['/bin/web'],
+      cwd: '/',
+      env: {},
+      portVariables: [],
+      files: [],
+      runtimeVersion: 'Custom',
+    },
+  },
+  env: [],
+  limits: { cpuMillis: 500, memoryBytes: 1024 ** 3 },
+  graceMs: 10_000,
   ...changes,
 });
 

@@ -16,12 +16,14 @@ import {
 } from '../../src/store/releases.ts';
 import {
   findRollout,
+  findRolloutContent,
   insertRollout,
+  keepRolloutContent,
   listUnretiredRollouts,
   markRolloutRetired,
 } from '../../src/store/rollouts.ts';
 import { databases } from './databases.ts';
-import { aContent, aNewRelease, storeInstance } from './records.ts';
+import { aContent, aNewRelease, aRolloutContent, storeInstance } from './records.ts';
 import { cases, seedOf } from './seeds.ts';
 
 type Fixture = Awaited<ReturnType<typeof fixture>>;
@@ -138,6 +140,19 @@ for (const { name, create } of databases()) {
       made.toSorted((a, b) => a - b),
       Array.from({ length: 12 }, (_, at) => at + 1),
     );
+  });
+
+  test(`${name}: what a rollout is given is kept once, until it is retired`, async (t) => {
+    const store = await (await create(t)).open();
+    const { instance, deploy } = await fixture(store);
+    await deploy('1.0');
+    const first = { content: aRolloutContent(), resourceEnv: [] };
+    const later = { content: aRolloutContent({ graceMs: 1 }), resourceEnv: [] };
+    for (const kept of [first, later])
+      await store.write((tx) => keepRolloutContent(tx, instance.id, 1, kept));
+    assert.deepEqual(await findRolloutContent(store.read, instance.id, 1), first.content);
+    await store.write((tx) => markRolloutRetired(tx, instance.id, 1, 7_000));
+    assert.equal(await findRolloutContent(store.read, instance.id, 1), undefined);
   });
 
   test(`${name}: a retired rollout is no longer listed, and its number is not used again`, async (t) => {

@@ -7,6 +7,7 @@ import { configuration } from './0005-configuration.ts';
 import { lists } from './0006-lists.ts';
 import { temporaryTokens } from './0007-temporary-tokens.ts';
 import { observation } from './0008-observation.ts';
+import { rolloutContent } from './0009-rollout-content.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
 export const migrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   lists,
   temporaryTokens,
   observation,
+  rolloutContent,
 ];

@@ -60,8 +60,11 @@ export class Supervisor {
     );
   }
 
-  /** Sealed anew, a variable looks different and is the same; which hosts take part is no content. */
-  #fingerprint({ placement: { user }, ...rollout }: Rollout): string {
+  /**
+   * Sealed anew, a variable looks different and is the same. Which hosts take part, where the data directory lies and
+   * how long an end may take is no content.
+   */
+  #fingerprint({ placement: { user }, releaseDir: _, graceMs: __, ...rollout }: Rollout): string {
     const key = rollout.env.length > 0 ? parseKey(readFileSync(this.#around.keyFile, 'utf8')) : undefined;
     const env = rollout.env.map(({ name, value }) => [name, key ? unseal(key, value) : '']);
     return JSON.stringify(sorted({ ...rollout, user, env }));
