@@ -47,7 +47,7 @@ module.exports = {
       from: { path: '^src/cli/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(cli|domain|store|runtimes)/|^src/(settings|main|data-directory)\\.ts$',
+        pathNot: '^src/(cli|domain|store|runtimes)/|^src/(settings|main|platform-log|data-directory)\\.ts$',
       },
     },
     {

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import type { Services } from './actions/caller.ts';
 import { kinds } from './actions/kinds.ts';
 import { seedPlatform } from './actions/seed-platform.ts';
@@ -28,6 +28,7 @@ import { randomJobIds } from './jobs/open-job.ts';
 import { runtimes } from './runtimes/all.ts';
 import { createLocator, type Locator } from './runtimes/locate.ts';
 import { keepNode, removeOldNodes } from './runtimes/own-node.ts';
+import { openPlatformLog } from './platform-log.ts';
 import { SettingError, type Settings } from './settings.ts';
 import { isNamedByLaunch } from './store/artifacts.ts';
 import { openStore } from './store/open.ts';
@@ -62,7 +63,7 @@ export interface TestOptions {
 /** Puts the parts together; the only place that knows them all. Throws, in a sentence, where it cannot start. */
 export async function startPlatform(
   settings: Settings,
-  log: Logger = openLog(settings),
+  log: Logger = openPlatformLog(settings).log,
   { unfenced }: TestOptions = { unfenced: NOTHING_UNFENCED },
 ): Promise<Platform> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
@@ -248,7 +249,10 @@ export async function startPlatform(
 }
 
 /** Ends supervisor, applications and ingress of a data directory whose platform does not run. */
-export async function stopLeftRunning(settings: Settings, log: Logger = openLog(settings)): Promise<void> {
+export async function stopLeftRunning(
+  settings: Settings,
+  log: Logger = openPlatformLog(settings).log,
+): Promise<void> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
   const node = keepNode(data.path);
   const driver = await openProcessDriver({
@@ -325,24 +329,5 @@ async function describeRuntimes(locator: Locator) {
       containerDefaultPort: runtime.defaultPort,
       typeDesc: await locator.describe(runtime),
     })),
-  );
-}
-
-/** One event per line, in the data directory's log; the terminal is for people. */
-export function openLog({ dataDir, logLevel }: Settings): Logger {
-  const destination = pino.destination({
-    dest: `${dataDir}/logs/platform.log`,
-    mkdir: true,
-    sync: false,
-    mode: 0o600,
-  });
-  return pino(
-    {
-      level: logLevel,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { error: pino.stdSerializers.err },
-    },
-    destination,
   );
 }
