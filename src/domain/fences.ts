@@ -35,6 +35,7 @@ export interface FenceSeen {
  */
 export const guards = [
   'confined-steps',
+  'handed-variables',
   'adoption-by-owner',
   'bounded-looks',
   'watched-bounds',

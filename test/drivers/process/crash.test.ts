@@ -16,6 +16,8 @@ for (const point of ['before-spawn', 'after-spawn']) {
     );
     const pids = (await driver.observe(rollout.instance)).map((each) => each.pid);
     assert.equal(pids.length, 2);
+    // A process is written down before it becomes the application.
+    await until('both are the application', () => host.marked().length === 2);
     assert.deepEqual(host.marked().toSorted(), pids.toSorted());
   });
 }
@@ -94,6 +96,7 @@ test('supervisors killed at random leave each replica one process', async (t) =>
     rollouts.map(({ instance }) => seen.filter((each) => each.instance === instance).length),
     counts,
   );
+  await until('every process is the application', () => host.marked().length === seen.length);
   assert.deepEqual(host.marked().toSorted(), seen.map((each) => each.pid).toSorted());
 });
 

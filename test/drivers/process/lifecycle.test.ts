@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { withEntrypoint } from '../../../src/domain/lifecycle.ts';
 import { describeExit } from '../../../src/domain/rollout.ts';
 import { VERSION } from '../../../src/drivers/process/supervisor/protocol.ts';
@@ -17,9 +18,13 @@ const note = (file: string, words: string): readonly string[] => [
   `echo "${words} $(id -u) $(head -n 1 /proc/self/cgroup)" >> ${file}`,
 ];
 
-function sharedFile(host: TestHost): string {
-  const file = join(host.dir, 'notes');
+/** Where an application may see it: what it has below /tmp is its own. */
+function sharedFile(t: TestContext): string {
+  const dir = mkdtempSync(isRoot ? '/srv/openstage-test-' : join(tmpdir(), 'openstage-test-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'notes');
   writeFileSync(file, '');
+  chmodSync(dir, 0o777);
   chmodSync(file, 0o666);
   return file;
 }
@@ -82,7 +87,7 @@ test('an entrypoint that is not on the host fails the check with its name', asyn
 test('post-start is done once the process lives, as its user and within its limits, before it counts as ready', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
-  const notes = sharedFile(host);
+  const notes = sharedFile(t);
   const command = [
     '/bin/sh',
     '-c',
@@ -151,7 +156,7 @@ test('an http post-start waits until the application listens, and its answer dec
 test('pre-stop is done before SIGTERM, within the grace, while the application still answers', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
-  const notes = sharedFile(host);
+  const notes = sharedFile(t);
   const program = `
     const { appendFileSync } = require('node:fs');
     process.on('SIGTERM', () => { appendFileSync(${JSON.stringify(notes)}, 'term\\n'); process.exit(0); });
@@ -169,7 +174,7 @@ test('pre-stop is done before SIGTERM, within the grace, while the application s
 test('a pre-stop that hangs costs no more than the grace, and none is done where there is no grace', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
-  const notes = sharedFile(host);
+  const notes = sharedFile(t);
   const command = ['/bin/sh', '-c', `echo begun >> ${notes}; sleep 1000`];
   const program = `process.on('SIGTERM', () => { require('node:fs').appendFileSync(${JSON.stringify(notes)}, 'term\\n'); process.exit(0); }); ${WEB}`;
   const rollout = host.rollout(program, { preStop: { type: 'command', command } });

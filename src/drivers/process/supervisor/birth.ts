@@ -1,40 +1,17 @@
-import type { CgroupPlace } from './cgroup-place.ts';
 import { seeProcess } from './identity.ts';
-import { BornLife, endOf } from './life.ts';
+import { BornLife } from './life.ts';
 import type { Life } from './life.ts';
-import type { Fork } from './spawn.ts';
-import { spawnReplica } from './spawn.ts';
-import type { Surroundings } from './surroundings.ts';
-import { reasonOf } from './reason.ts';
+import type { Begun } from './spawn.ts';
 
 export interface Birth {
   readonly life: Life;
-  /** Absent where the process could not be born inside: then nothing limits it. */
-  readonly place: CgroupPlace | undefined;
+  /** Only once it is written down: until then the process does nothing, and ends with this supervisor. */
+  readonly give: () => void;
 }
 
-/** Starts the process of a replica. Absent: it could not be, and `onFailure` is told why, now or in a moment. */
-export function bear(
-  fork: Fork,
-  cgroup: CgroupPlace | undefined,
-  { cgroups, boot, crashPoint }: Surroundings,
-  onFailure: (reason: string) => void,
-): Birth | undefined {
-  const spawn = () => spawnReplica(fork);
-  let child;
-  try {
-    child = cgroup ? cgroups.inside(cgroup, spawn) : spawn();
-  } catch (error) {
-    onFailure(reasonOf(error));
-    return undefined;
-  }
-  const ended = endOf(child, onFailure);
-  const { pid } = child;
-  if (pid === undefined) return undefined;
-  crashPoint('after-spawn');
+/** The life of a process that waits to become the application. */
+export function birthOf(begun: Begun, boot: string, give: () => void): Birth {
   // Already dead, it has no start that could ever be mistaken for another's.
-  const start = seeProcess(pid)?.start ?? '';
-  const place = cgroup && (start === '' || cgroups.pids(cgroup).includes(pid)) ? cgroup : undefined;
-  if (cgroup && !place) cgroups.isRemoved(cgroup);
-  return { life: new BornLife({ boot, pid, start }, ended), place };
+  const start = seeProcess(begun.pid)?.start ?? '';
+  return { life: new BornLife({ boot, pid: begun.pid, start }, begun), give };
 }

@@ -36,8 +36,8 @@ export interface Cgroups {
   readonly killsAtOnce: boolean;
   /** Absent where nothing can be limited. */
   make(name: string, limits: Limits): CgroupPlace | undefined;
-  /** Whatever `work` forks is born inside: the supervisor itself steps in for that moment, and out. */
-  inside<T>(place: CgroupPlace, work: () => T): T;
+  /** The files by which a process steps in: it writes 0, which is itself. The supervisor never does. */
+  entrances(place: CgroupPlace): readonly string[];
   /** At most so many as a replica may have; of more, some. */
   pids(place: CgroupPlace): number[];
   isEmpty(place: CgroupPlace): boolean;

@@ -52,7 +52,11 @@ export function openV1(
     controllers,
     killsAtOnce: origins.has(UNIFIED) || (origins.has(FREEZER) && origins.has('pids')),
     make: (name, limits) => make(origins, family, name, limits),
-    inside: (place, work) => inside(origins, place, work),
+    // By `tasks` the kernel lets a thread move itself without the lock that makes moving a process wait.
+    entrances: ({ dirs }) =>
+      Object.entries(dirs).map(([controller, dir]) =>
+        join(dir, controller === UNIFIED ? 'cgroup.procs' : 'tasks'),
+      ),
     pids: (place) => [...new Set(listsOf(place).flatMap(readPids))],
     isEmpty: (place) => listsOf(place).every((list) => readPids(list).length === 0),
     kill: (place) => kill(place, !unfenced.has('kill')),
@@ -139,23 +143,5 @@ function isLimited(controller: string, dir: string, limits: Limits): boolean {
     }
     default:
       return false;
-  }
-}
-
-/**
- * Only the main thread steps in, by `tasks`: it is the one that forks, and the kernel lets a thread move itself
- * without the lock that makes moving a whole process wait for a grace period.
- */
-function inside<T>(origins: ReadonlyMap<string, string>, place: CgroupPlace, work: () => T): T {
-  const entered: { readonly origin: string; readonly file: string }[] = [];
-  try {
-    for (const [controller, dir] of Object.entries(place.dirs)) {
-      const origin = origins.get(controller);
-      const file = controller === UNIFIED ? 'cgroup.procs' : 'tasks';
-      if (origin !== undefined && isWritten(dir, file, '0')) entered.push({ origin, file });
-    }
-    return work();
-  } finally {
-    for (const { origin, file } of entered) isWritten(origin, file, '0');
   }
 }

@@ -54,14 +54,7 @@ function openBelow(mount: string, top: string, family: string): Cgroups | undefi
     controllers,
     killsAtOnce: existsSync(join(leaf, 'cgroup.kill')) || existsSync(join(leaf, 'cgroup.freeze')),
     make: (name, limits) => make(join(dir, name), controllers, limits),
-    inside: (place, work) => {
-      isWritten(unified(place), 'cgroup.procs', String(process.pid));
-      try {
-        return work();
-      } finally {
-        isWritten(leaf, 'cgroup.procs', String(process.pid));
-      }
-    },
+    entrances: (place) => [join(unified(place), 'cgroup.procs')],
     pids: (place) => readPids(join(unified(place), 'cgroup.procs')),
     isEmpty: (place) => readPids(join(unified(place), 'cgroup.procs')).length === 0,
     kill: (place) => killUnified(unified(place)),

@@ -1,18 +1,24 @@
-import type { ChildProcess } from 'node:child_process';
+import { dirname } from 'node:path';
 import type { Fence } from '../../../domain/fences.ts';
 import { needsNamespace } from '../../../domain/volume.ts';
 import type { Birth } from './birth.ts';
-import { bear } from './birth.ts';
+import { birthOf } from './birth.ts';
 import type { CgroupPlace } from './cgroup-place.ts';
+import type { Entry } from './entry.ts';
 import type { Marks } from './environment.ts';
-import type { Namespace } from './namespace.ts';
-import { namespaceOf, openNamespace } from './namespace.ts';
+import { environmentFor, PROBE_MARK } from './environment.ts';
+import type { HolderRecord, Kind } from './holder-record.ts';
+import { kinds } from './holder-record.ts';
+import { Namespace } from './namespace.ts';
+import type { Running } from './probes.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 import type { Placement } from './replica-record.ts';
-import type { Fork } from './spawn.ts';
-import { spawnProbe } from './spawn.ts';
+import { runCommand } from './run-command.ts';
+import { begin, buildGroupOf, chargeOf, withLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
 import { linkVolumes } from './volumes.ts';
+
+const fenceOf: Readonly<Record<Kind, Fence>> = { mnt: 'mounts', pid: 'processes', ipc: 'ipc' };
 
 /** How the processes of one replica come into being: the application, and beside it probes and hooks. */
 export class Forks {
@@ -22,60 +28,117 @@ export class Forks {
   readonly #around: Surroundings;
   #namespace: Namespace | undefined;
 
-  constructor(placement: Placement, files: ReplicaFiles, marks: Marks, around: Surroundings) {
+  constructor(
+    placement: Placement,
+    files: ReplicaFiles,
+    marks: Marks,
+    around: Surroundings,
+    holder: HolderRecord | undefined,
+  ) {
     this.#placement = placement;
     this.#files = files;
     this.#marks = marks;
     this.#around = around;
+    this.#namespace = holder && Namespace.of(holder);
   }
 
   /** What the application is fenced in by beside its cgroup, as it is started. */
   get fences(): readonly Fence[] {
-    return this.#placement.rollout.placement.user === undefined ? [] : ['users'];
+    const { isDescriptorsBounded, isEndedFirst, user } = this.#entry(undefined);
+    return [
+      ...(user === undefined ? [] : (['users'] as const)),
+      ...(this.#namespace?.fences.filter((fence) => this.#has(fence)) ?? []),
+      ...(isDescriptorsBounded ? (['descriptors'] as const) : []),
+      ...(isEndedFirst ? (['oom-score'] as const) : []),
+    ];
   }
 
-  /** Before a start: the volumes are where they are asked for. */
+  /** To be written down before anything is started in it. */
+  get holder(): HolderRecord | undefined {
+    return this.#namespace?.record;
+  }
+
+  /** Before a start: the volumes are where they are asked for, and what is not the replica's own is out of sight. */
   async open(): Promise<void> {
     this.close();
     const { rollout } = this.#placement;
-    if (!rollout.volumes) return;
-    linkVolumes(rollout, this.#files);
-    if (needsNamespace(rollout.volumes)) this.#namespace = await openNamespace(rollout, this.#files);
+    const { volumes } = rollout;
+    const { user } = rollout.placement;
+    if (volumes) linkVolumes(rollout, this.#files);
+    const wanted = user === undefined ? [] : kinds.filter((kind) => this.#has(fenceOf[kind]));
+    const isHiding = wanted.includes('mnt');
+    const needed: readonly Kind[] = needsNamespace(volumes) && !isHiding ? ['mnt', ...wanted] : wanted;
+    if (needed.length === 0) return;
+    const viewed = { rollout, files: this.#files, dataDir: dirname(this.#around.replicasDir) };
+    // /proc and /tmp are mounts too.
+    const all: readonly Kind[] = needed.includes('mnt') ? needed : ['mnt', ...needed];
+    this.#namespace = await Namespace.open(viewed, all, isHiding);
+  }
+
+  /** The holder is written down. */
+  commit(): void {
+    this.#namespace?.commit();
   }
 
   /** What is started beside a process of an earlier supervisor sees what it sees. */
   join(pid: number): void {
-    if (needsNamespace(this.#placement.rollout.volumes)) this.#namespace = namespaceOf(pid);
+    if (!this.#namespace && needsNamespace(this.#placement.rollout.volumes))
+      this.#namespace = Namespace.beside(pid);
   }
 
+  /** Ends whatever still runs in the namespaces of the replica. */
   close(): void {
-    this.#namespace?.close();
+    this.#namespace?.end();
     this.#namespace = undefined;
   }
 
-  bear(
-    port: number,
-    cgroup: CgroupPlace | undefined,
-    onFailure: (reason: string) => void,
-  ): Birth | undefined {
-    return bear(this.#fork(port), cgroup, this.#around, onFailure);
+  async bear(port: number, cgroup: CgroupPlace | undefined, stop: AbortSignal): Promise<Birth> {
+    const { rollout } = this.#placement;
+    const env = this.#environment(port);
+    const charge = chargeOf({ rollout, files: this.#files, port }, env);
+    const begun = await withLog(this.#files, (log) =>
+      begin(this.#entry(cgroup), ['ignore', log, log], { stop, leakTo: this.#leak(env) }),
+    );
+    return birthOf(begun, this.#around.boot, () => begun.give(charge));
   }
 
   /** Within the limits of the application, and ended with it. */
-  run(port: number, cgroup: CgroupPlace | undefined, command: readonly string[]): ChildProcess {
-    const work = () => spawnProbe(this.#fork(port), command);
-    return cgroup ? this.#around.cgroups.inside(cgroup, work) : work();
+  run(port: number, cgroup: CgroupPlace | undefined, command: readonly string[]): Running {
+    const { rollout } = this.#placement;
+    const env = { ...this.#environment(port), [PROBE_MARK]: '1' };
+    const charge = chargeOf({ rollout, files: this.#files, port }, env, command);
+    return runCommand(this.#entry(cgroup), charge, this.#leak(env));
   }
 
-  #fork(port: number): Fork {
+  #environment(port: number): Record<string, string> {
     const { rollout } = this.#placement;
-    return {
+    return environmentFor({
       rollout,
       files: this.#files,
       port,
       marks: this.#marks,
       keyFile: this.#around.keyFile,
+    });
+  }
+
+  #entry(cgroup: CgroupPlace | undefined): Entry {
+    const { rollout } = this.#placement;
+    return {
       namespace: this.#namespace,
+      cgroupFiles: cgroup ? this.#around.cgroups.entrances(cgroup) : [],
+      user: this.#around.unfenced.has('users') ? undefined : rollout.placement.user,
+      buildGroup: rollout.placement.user === undefined ? undefined : buildGroupOf(rollout),
+      isDescriptorsBounded: this.#has('descriptors'),
+      isEndedFirst: this.#has('oom-score'),
     };
+  }
+
+  /** For a test that shows what happens where programs of root see the variables of a tenant. */
+  #leak(env: Record<string, string>): Record<string, string> | undefined {
+    return this.#around.unfenced.has('handed-variables') ? env : undefined;
+  }
+
+  #has(fence: Fence): boolean {
+    return this.#around.fences.some((seen) => seen.fence === fence && seen.lack === undefined);
   }
 }

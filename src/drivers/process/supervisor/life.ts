@@ -1,7 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Exit } from '../../../domain/rollout.ts';
 import type { Identity } from './identity.ts';
-import { isAlive } from './identity.ts';
+import { isAlive, seeProcess } from './identity.ts';
+import type { Begun } from './spawn.ts';
+
+/** `flaw`: why it never became the application. */
+export type LifeEnd = Exit & { readonly flaw?: string };
 
 /** One process of a replica, from its start to its end. */
 export interface Life {
@@ -10,7 +13,7 @@ export interface Life {
   readonly startedAt: number;
   /** By the monotonic clock of this process. */
   readonly sinceMs: number;
-  readonly ended: Promise<Exit>;
+  readonly ended: Promise<LifeEnd>;
   /** It was asked to end: somebody waits for it. */
   lookClosely(): void;
 }
@@ -18,13 +21,22 @@ export interface Life {
 /** A process that this supervisor started: its end is an event. */
 export class BornLife implements Life {
   readonly identity: Identity;
-  readonly ended: Promise<Exit>;
+  readonly ended: Promise<LifeEnd>;
   readonly startedAt = Date.now();
   readonly sinceMs = performance.now();
 
-  constructor(identity: Identity, ended: Promise<Exit>) {
+  constructor(identity: Identity, begun: Begun) {
     this.identity = identity;
-    this.ended = ended;
+    // Its parent stops when it is stopped, and would not tell its end then.
+    const timer = setInterval(() => {
+      if (!seeProcess(identity.pid)) begun.wake();
+    }, WAKE_MS);
+    this.ended = begun.ended.then(({ code, signal, flaw }) => {
+      clearInterval(timer);
+      const at = Date.now();
+      if (flaw !== undefined) return { code: COULD_NOT_START, at, flaw };
+      return { ...(code === undefined ? {} : { code }), ...(signal === undefined ? {} : { signal }), at };
+    });
   }
 
   lookClosely(): void {}
@@ -32,18 +44,7 @@ export class BornLife implements Life {
 
 /** What a shell answers for a command that it cannot start. */
 export const COULD_NOT_START = 127;
-
-/** Never resolves for a process that could not be started: `onFailure` is told instead. */
-export function endOf(child: ChildProcess, onFailure: (reason: string) => void): Promise<Exit> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => {
-      if (child.pid === undefined) onFailure(error.message);
-    });
-    child.once('exit', (code, signal) =>
-      resolve({ ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }), at: Date.now() }),
-    );
-  });
-}
+const WAKE_MS = 1000;
 
 /** Reading one line of /proc twice a second costs 20 adopted applications under a millisecond per second. */
 const LOOK_MS = 500;

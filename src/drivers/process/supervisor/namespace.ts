@@ -1,151 +1,196 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Rollout } from '../../../domain/rollout.ts';
-import type { Mount, Volume } from '../../../domain/volume.ts';
-import { isAbsolute } from '../../../domain/volume.ts';
-import { SYSTEM_PATH } from './environment.ts';
+import type { Fence } from '../../../domain/fences.ts';
+import type { HolderRecord, Kind } from './holder-record.ts';
+import { seeProcess } from './identity.ts';
+import type { MountPlan, Viewed } from './mounts.ts';
+import { planMounts, tableOf, verifyMounts } from './mounts.ts';
 import { reasonOf } from './reason.ts';
-import type { ReplicaFiles } from './replica-files.ts';
-import { makeMountPoint, sourceOf } from './volumes.ts';
+import { PLATFORM_ENV, tool } from './tools.ts';
 
-/** A mount namespace that processes can be started in, for as long as it is not closed. */
-export interface Namespace {
-  /** What nsenter is given. */
-  readonly path: string;
-  close(): void;
-}
+const fenceOf: Readonly<Record<Kind, Fence>> = { mnt: 'mounts', pid: 'processes', ipc: 'ipc' };
+const enterBy: Readonly<Record<Kind, string>> = { mnt: '--mount', pid: '--pid', ipc: '--ipc' };
 
-/** The one that a process which lives is in. */
-export const namespaceOf = (pid: number): Namespace => ({ path: `/proc/${pid}/ns/mnt`, close: () => {} });
-
-const run = promisify(execFile);
 const STEP_MOST_MS = 10_000;
-const options = { env: { PATH: SYSTEM_PATH, LC_ALL: 'C' }, timeout: STEP_MOST_MS };
-
-/** The programs of util-linux and coreutils that make it, each of which ends or becomes the next: none stays between. */
-const tools = ['unshare', 'nsenter', 'setpriv', 'mount', 'env', 'cat'] as const;
-type Tool = (typeof tools)[number];
-const toolPath = (tool: Tool): string | undefined =>
-  [`/usr/bin/${tool}`, `/bin/${tool}`].find((path) => existsSync(path));
-
-function tool(name: Tool): string {
-  const path = toolPath(name);
-  if (path === undefined) throw new Error(`"${name}" is not on this host; install util-linux and coreutils`);
-  return path;
-}
+const run = promisify(execFile);
 
 /** A sentence on why this host cannot mount, found by trying, in a namespace that ends with the trial. */
-export async function whyNoMounts(dir: string, inMemory: boolean): Promise<string | undefined> {
+export async function whyNoMounts(dir: string, isInMemory: boolean): Promise<string | undefined> {
   try {
-    for (const name of tools) tool(name);
-    const what = inMemory ? ['-t', 'tmpfs', 'tmpfs', dir] : ['-o', 'bind', dir, dir];
-    await run(
-      tool('unshare'),
-      ['--mount', '--propagation', 'private', '--', tool('mount'), ...what],
-      options,
-    );
+    for (const name of ['unshare', 'nsenter', 'setpriv', 'setsid', 'mount'] as const) tool(name);
+    const what = isInMemory ? ['-t', 'tmpfs', 'tmpfs', dir] : ['-o', 'bind', dir, dir];
+    const words = ['--mount', '--propagation', 'private', '--', tool('mount'), ...what];
+    await run(tool('unshare'), words, { env: PLATFORM_ENV, timeout: STEP_MOST_MS });
     return undefined;
   } catch (error) {
     return reasonOf(error).trim().split('\n').at(-1);
   }
 }
 
-/** A namespace in which the volumes of a replica are where they are asked for; seen by its processes alone. */
-export async function openNamespace(rollout: Rollout, files: ReplicaFiles): Promise<Namespace> {
-  // It waits in there until we hold the namespace ourselves, and ends with us.
-  const holder = spawn(tool('unshare'), ['--mount', '--propagation', 'slave', '--', tool('cat')], {
-    env: options.env,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  let namespace: Namespace | undefined;
-  try {
-    await isInside(holder);
-    const file = openSync(`/proc/${holder.pid}/ns/mnt`, 'r');
-    namespace = { path: `/proc/${process.pid}/fd/${file}`, close: () => closeSync(file) };
-    for (const [index, volume] of (rollout.volumes ?? []).entries()) {
-      for (const mount of volume.mounts.filter(({ path }) => isAbsolute(path)))
-        await mountIn(namespace, Number(holder.pid), { rollout, files, volume, index, mount });
-    }
-    return namespace;
-  } catch (error) {
-    namespace?.close();
-    throw error;
-  } finally {
-    holder.kill('SIGKILL');
-  }
-}
-
-async function isInside(holder: ChildProcess): Promise<void> {
-  holder.stdin?.on('error', () => {});
-  holder.stdin?.write('\n');
-  const failed = once(holder, 'close').then(([code]) =>
-    Promise.reject(new Error(`unshare ended with code ${code}`)),
-  );
-  failed.catch(() => {});
-  await Promise.race([once(holder.stdout ?? holder, 'data'), failed]);
-}
-
-interface Mounting {
-  readonly rollout: Rollout;
-  readonly files: ReplicaFiles;
-  readonly volume: Volume;
-  readonly index: number;
-  readonly mount: Mount;
-}
-
-async function mountIn(
-  { path: namespace }: Namespace,
-  holder: number,
-  { rollout, files, volume, index, mount }: Mounting,
-): Promise<void> {
-  const { limits } = rollout;
-  const { user = 0 } = rollout.placement;
-  const inside = [`--mount=${namespace}`, '--', tool('mount')];
-  makeMountPoint(mount.path);
-  if (volume.kind === 'empty' && volume.inMemory) {
-    // The kernel counts its pages to the memory of whoever writes them.
-    const rules = `size=${limits.memoryBytes},mode=0700,uid=${user},gid=${user},nosuid,nodev`;
-    await run(tool('nsenter'), [...inside, '-t', 'tmpfs', '-o', rules, 'tmpfs', mount.path], options);
-    return;
-  }
-  const source = sourceOf(rollout, files, volume, index, mount);
-  const rules = `bind,nosuid,nodev${mount.readOnly ? ',ro' : ''}`;
-  await run(tool('nsenter'), [...inside, '-o', rules, source.dir, mount.path], options);
-  // Found by its path, it may have been another directory by then: what counts is what is mounted now.
-  const { dev, ino } = statSync(`/proc/${holder}/root${mount.path}`);
-  if (dev !== source.device || ino !== source.inode)
-    throw new Error(`${source.dir} was replaced while it was mounted`);
-  if (mount.readOnly && !isReadOnly(holder, mount.path))
-    throw new Error(`${mount.path} could not be made read-only`);
-}
-
-function isReadOnly(holder: number, path: string): boolean {
-  const last = readFileSync(`/proc/${holder}/mountinfo`, 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-    .findLast((fields) => fields[4] === path);
-  return last?.[5]?.split(',').includes('ro') === true;
-}
-
 /**
- * A command line that becomes the application inside the namespace. The order matters: what runs in there may be the
- * application's own file, so nothing does before the rights of root are given up, and none can be got back.
+ * Mounts, says so, and waits until it is written down: a supervisor that dies before leaves none. Then it idles as the
+ * first process of its namespace, which ignores SIGCHLD so that the kernel reaps orphans.
  */
-export function inside(
-  { path }: Namespace,
-  user: number,
-  cwd: string,
-  words: readonly string[],
-): readonly [string, ...string[]] {
-  if (words[0]?.includes('='))
-    throw new Error(`"${words[0]}" holds "=", which cannot be started where volumes are mounted`);
-  return [
-    tool('setpriv'),
-    ...['--no-new-privs', '--', tool('nsenter'), `--mount=${path}`],
-    ...['--setgid', String(user), '--setuid', String(user), '--', tool('env'), `--chdir=${cwd}`],
-    ...words,
-  ];
+const HOLD = `
+table=$1; shift
+while [ $# -gt 0 ]; do eval "exec $1<\\"\\$2\\"" || exit; shift 2; done
+mount -c -a -T "$table" || exit
+echo ready
+read -r go || exit
+exec 0</dev/null 1>/dev/null 2>/dev/null 4<&- 5<&- 6<&-
+trap '' CHLD
+exec sleep infinity`;
+
+/** The namespaces of one replica, which processes can be started in for as long as they are not closed. */
+export class Namespace {
+  readonly record: HolderRecord | undefined;
+  readonly kinds: readonly Kind[];
+  readonly #descriptors: ReadonlyMap<Kind, number>;
+  readonly #holder: ChildProcess | undefined;
+  #isClosed = false;
+
+  private constructor(
+    record: HolderRecord | undefined,
+    descriptors: ReadonlyMap<Kind, number>,
+    holder?: ChildProcess,
+  ) {
+    this.record = record;
+    this.kinds = [...descriptors.keys()];
+    this.#descriptors = descriptors;
+    this.#holder = holder;
+  }
+
+  /** Not yet held for good: that is what `commit` is for. */
+  static async open(viewed: Viewed, wanted: readonly Kind[], isHiding: boolean): Promise<Namespace> {
+    const hasProcesses = wanted.includes('pid');
+    const plan = await planMounts(viewed, { isHiding, hasProcesses });
+    const table = join(viewed.files.dir, 'mounts');
+    writeFileSync(table, tableOf(plan), { mode: 0o600 });
+    const holder = start(viewed, plan, table, wanted);
+    try {
+      await isReady(holder);
+      const { pid = 0 } = holder;
+      await verifyMounts(pid, plan);
+      const record = { pid, start: seeProcess(pid)?.start ?? '', kinds: wanted };
+      return new Namespace(record, descriptorsOf(pid, wanted, 'pid_for_children'), holder);
+    } catch (error) {
+      holder.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** Those that an earlier supervisor opened; absent: they are gone. */
+  static of(record: HolderRecord): Namespace | undefined {
+    if (seeProcess(record.pid)?.start !== record.start) return undefined;
+    try {
+      return new Namespace(record, descriptorsOf(record.pid, record.kinds, 'pid_for_children'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The mounts of a process that was started without a holder, by a supervisor of the version before. */
+  static beside(pid: number): Namespace {
+    return new Namespace(undefined, descriptorsOf(pid, ['mnt'], 'pid'));
+  }
+
+  get fences(): readonly Fence[] {
+    return this.kinds.map((kind) => fenceOf[kind]);
+  }
+
+  /** For nsenter. */
+  get words(): readonly string[] {
+    return [...this.#descriptors].map(([kind, file]) => `${enterBy[kind]}=/proc/${process.pid}/fd/${file}`);
+  }
+
+  /** It is written down: from now on it outlives this supervisor. */
+  commit(): void {
+    this.#holder?.stdin?.end('go\n');
+    this.#holder?.stdout?.destroy();
+    this.#holder?.stderr?.destroy();
+    this.#holder?.unref();
+  }
+
+  /** Ends everything in it. */
+  end(): void {
+    this.#letGo();
+    if (this.#holder) this.#holder.kill('SIGKILL');
+    else if (this.record && seeProcess(this.record.pid)?.start === this.record.start) kill(this.record.pid);
+  }
+
+  #letGo(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const file of this.#descriptors.values()) closeSync(file);
+  }
+}
+
+function start(
+  { files }: Viewed,
+  { covers }: MountPlan,
+  table: string,
+  wanted: readonly Kind[],
+): ChildProcess {
+  const flags = wanted.map((kind) => enterBy[kind]);
+  const places = covers.flatMap(({ path, descriptor }) => [String(descriptor), path]);
+  return spawn(
+    tool('unshare'),
+    [
+      ...[...new Set(['--mount', ...flags])],
+      ...['--fork', '--kill-child=KILL', '--propagation', 'slave', '--', '/bin/sh', '-c', HOLD],
+      ...[`openstage-${files.name}`, table, ...places],
+    ],
+    { env: PLATFORM_ENV, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+}
+
+async function isReady(holder: ChildProcess): Promise<void> {
+  let said = '';
+  holder.stdin?.on('error', () => {});
+  holder.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1000)));
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  holder.once('error', (error) => failed.reject(error));
+  holder.once('close', (code, signal) => {
+    const last = said.trim().split('\n').at(-1);
+    failed.reject(new Error(last || `the holder of its namespaces ended with ${signal ?? `code ${code}`}`));
+  });
+  const timer = setTimeout(
+    () => failed.reject(new Error(`its namespaces were not there within ${STEP_MOST_MS / 1000} s`)),
+    STEP_MOST_MS,
+  );
+  try {
+    await Promise.race([once(holder.stdout ?? holder, 'data'), failed.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Held open, they are these very namespaces whatever becomes of the number of the process. */
+function descriptorsOf(
+  pid: number,
+  wanted: readonly Kind[],
+  pidName: 'pid' | 'pid_for_children',
+): ReadonlyMap<Kind, number> {
+  const opened = new Map<Kind, number>();
+  try {
+    for (const kind of wanted)
+      opened.set(kind, openSync(`/proc/${pid}/ns/${kind === 'pid' ? pidName : kind}`, 'r'));
+    return opened;
+  } catch (error) {
+    for (const file of opened.values()) closeSync(file);
+    throw error;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
 }

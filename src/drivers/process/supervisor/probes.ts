@@ -1,10 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import { LOOPBACK } from './ports.ts';
 import { reasonOf } from './reason.ts';
+import type { Ended } from './spawn.ts';
 
 /** What one look at an application saw. */
 export interface Look {
@@ -18,7 +18,16 @@ export interface Look {
 export interface ProbeTarget {
   readonly port: number;
   /** Where and as whom the command of a probe or hook runs. */
-  readonly run: (command: readonly string[]) => ChildProcess;
+  readonly run: (command: readonly string[]) => Running;
+}
+
+/** The command of a probe or hook, from its start on. */
+export interface Running {
+  /** Rejects with a sentence where it could not be started. */
+  readonly ended: Promise<Ended>;
+  readonly lastLine: () => string;
+  /** Ends it, with what it started in its own session. */
+  stop(): void;
 }
 
 /** No probe was asked for: what the runtime itself answers decides, else the port. */
@@ -112,38 +121,29 @@ function lookByHttp(
   });
 }
 
-/** Only the last line of a probe's output is of use. */
-const MAX_OUTPUT_CHARACTERS = 4096;
-
-function lookByCommand(command: readonly string[], target: ProbeTarget, timeoutMs: number): Promise<Look> {
-  return new Promise((resolve) => {
-    const name = `command "${command[0] ?? ''}"`;
-    const child = target.run(command);
-    let output = '';
-    const collect = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-MAX_OUTPUT_CHARACTERS));
-    child.stdout?.on('data', collect);
-    child.stderr?.on('data', collect);
-    const timer = setTimeout(() => {
-      if (child.pid !== undefined) killGroup(child.pid);
-      resolve(bad(`${name} did not end within ${timeoutMs} ms`));
-    }, timeoutMs);
-    const end = (seen: Look) => {
-      clearTimeout(timer);
-      resolve(seen);
-    };
-    child.once('error', (error) => end(bad(`${name} could not be started: ${error.message}`)));
-    child.once('exit', (code, signal) => {
-      const last = output.trimEnd().split('\n').at(-1);
-      const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-      end({ isFine: code === 0, saw: `${name} ${how}${last ? `: ${last}` : ''}`, isRefused: false });
-    });
+async function lookByCommand(
+  command: readonly string[],
+  target: ProbeTarget,
+  timeoutMs: number,
+): Promise<Look> {
+  const name = `command "${command[0] ?? ''}"`;
+  const running = target.run(command);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), timeoutMs);
   });
-}
-
-function killGroup(leader: number): void {
   try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // It ended meanwhile.
+    const end = await Promise.race([running.ended, late]);
+    if (end === 'late') {
+      running.stop();
+      running.ended.catch(() => {});
+      return bad(`${name} did not end within ${timeoutMs} ms`);
+    }
+    if (end.flaw !== undefined) return bad(`${name} could not be started: ${end.flaw}`);
+    const last = running.lastLine();
+    const how = end.signal === undefined ? `exited with code ${end.code ?? 0}` : `was ended by ${end.signal}`;
+    return { isFine: end.code === 0, saw: `${name} ${how}${last ? `: ${last}` : ''}`, isRefused: false };
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -3,6 +3,8 @@ import { fences } from '../../../domain/fences.ts';
 import type { HostId } from '../../../domain/ids.ts';
 import type { Exit, Rollout } from '../../../domain/rollout.ts';
 import type { CgroupPlace } from './cgroup-place.ts';
+import type { HolderRecord } from './holder-record.ts';
+import { isHolderRecord } from './holder-record.ts';
 import { isCgroupPlace } from './cgroup-place.ts';
 import { isExit, isRollout } from './rollout-shape.ts';
 import { boolean, list, natural, number, object, oneOf, text } from './shape.ts';
@@ -36,6 +38,8 @@ export interface ReplicaRecord {
   readonly backoffMs?: number | undefined;
   readonly lastExit?: Exit | undefined;
   readonly cgroup?: CgroupPlace | undefined;
+  /** Of the present process; absent where it has no namespaces of its own. */
+  readonly holder?: HolderRecord | undefined;
   /** What fences the present process in beside its cgroup. */
   readonly fences?: readonly Fence[] | undefined;
   /** The cgroup's count of processes killed for memory when this process was started. */
@@ -60,6 +64,7 @@ export const isReplicaRecord: Is<ReplicaRecord> = object<ReplicaRecord>(
     backoffMs: number,
     lastExit: isExit,
     cgroup: isCgroupPlace,
+    holder: isHolderRecord,
     fences: list(oneOf(...fences)),
   },
 );
@@ -70,6 +75,7 @@ export const NO_PROCESS = {
   pid: undefined,
   start: undefined,
   startedAt: undefined,
+  holder: undefined,
 } as const;
 
 export const NEW_RECORD: ReplicaRecord = {

@@ -2,6 +2,7 @@ import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { attend } from './attend.ts';
 import { nextBackoffMs } from './backoff.ts';
+import type { Birth } from './birth.ts';
 import { removeAll, removeCgroup, withMemory } from './end.ts';
 import type { Marks } from './environment.ts';
 import { Forks } from './forks.ts';
@@ -20,6 +21,9 @@ import type { Phase } from './replica-phase.ts';
 import { mayMove, observed } from './replica-phase.ts';
 import { tellInLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
+
+/** The leader of a replica whose application never came to be. */
+const NOBODY: Identity = { boot: '', pid: -1, start: '' };
 
 const NOT_LOOKED: Readiness = { ready: false, saw: 'not looked at yet' };
 const HOOK_CUT = 'the supervisor was started again during its post-start hook';
@@ -40,6 +44,8 @@ export class Replica {
   #readiness = NOT_LOOKED;
   #isToRest = false;
   #isLeaving = false;
+  /** Cuts a start short. */
+  readonly #unwanted = new AbortController();
   /** Why the present process is being ended, where nobody asked for it. */
   #cause: string | undefined;
   #isOver: () => void = () => {};
@@ -52,8 +58,8 @@ export class Replica {
     this.marks = { home: around.home, replica: this.name };
     this.over = new Promise((resolve) => (this.#isOver = resolve));
     this.#around = around;
-    this.#forks = new Forks(placement, this.files, this.marks, around);
     this.#record = record ?? NEW_RECORD;
+    this.#forks = new Forks(placement, this.files, this.marks, around, this.#record.holder);
     if (this.#record.port !== undefined) around.ports.hold(this.#record.port, this.name);
   }
 
@@ -78,13 +84,17 @@ export class Replica {
       ports.release(port, this.name);
       return this.settle();
     }
-    if (flaw !== undefined) return this.#couldNotStart(`its storage could not be mounted: ${flaw}`);
+    if (flaw !== undefined)
+      return this.#couldNotStart(
+        `its ${this.placement.rollout.volumes ? 'storage could not be mounted' : 'namespaces could not be made'}: ${flaw}`,
+      );
     try {
       this.#prepare(port);
     } catch (error) {
       return this.#couldNotStart(`its files could not be written: ${reasonOf(error)}`);
     }
-    this.#spawn(port);
+    this.#forks.commit();
+    await this.#spawn(port);
   }
 
   /** A process of an earlier supervisor still lives. */
@@ -115,6 +125,7 @@ export class Replica {
   /** Ends it for good; may come again, with less grace. */
   retire(graceMs: number): Promise<void> {
     if (!this.isEnding) this.#save({ wanted: 'removed', graceMs });
+    this.#unwanted.abort();
     this.#endNow(graceMs);
     this.#around.crashPoint('during-retire');
     return this.over;
@@ -123,6 +134,7 @@ export class Replica {
   /** Ends it until the next supervisor. */
   rest(): Promise<void> {
     this.#isToRest = true;
+    this.#unwanted.abort();
     this.#endNow(this.placement.rollout.graceMs);
     return this.over;
   }
@@ -160,35 +172,42 @@ export class Replica {
     const cgroup = cgroups.make(`${instance}-${number}-${this.placement.ordinal}`, limits);
     const isPortProven = this.#record.isPortProven && port === this.#record.port;
     const oomKills = cgroup ? cgroups.oomKills(cgroup) : 0;
-    this.#record = { ...this.#record, ...NO_PROCESS, boot, port, isPortProven, cgroup, oomKills };
+    const { holder } = this.#forks;
+    this.#record = { ...this.#record, ...NO_PROCESS, holder, boot, port, isPortProven, cgroup, oomKills };
     this.files.save(this.#record);
     this.#readiness = NOT_LOOKED;
   }
 
-  #spawn(port: number): void {
+  async #spawn(port: number): Promise<void> {
     this.#around.crashPoint('before-spawn');
-    const birth = this.#forks.bear(port, this.#record.cgroup, (reason) => this.#couldNotStart(reason));
-    if (!birth) return;
+    const { cgroup } = this.#record;
+    let birth: Birth;
+    try {
+      birth = await this.#forks.bear(port, cgroup, this.#unwanted.signal);
+    } catch (error) {
+      if (!this.#isUnwanted()) return this.#couldNotStart(reasonOf(error));
+      await sweep(this.#group(NOBODY), this.#around, () => 0);
+      return this.settle();
+    }
+    this.#around.crashPoint('after-spawn');
     const { identity, startedAt } = birth.life;
     const postStart = this.placement.rollout.postStart && 'begun';
     const { fences } = this.#forks;
-    this.#save({
-      pid: identity.pid,
-      start: identity.start,
-      startedAt,
-      cgroup: birth.place,
-      fences,
-      postStart,
-    });
+    this.#save({ pid: identity.pid, start: identity.start, startedAt, fences, postStart });
+    birth.give();
     this.#live(birth.life);
   }
 
   #couldNotStart(reason: string): void {
+    this.#exited({ code: COULD_NOT_START, at: Date.now() }, 0);
+    this.#tellFlaw(reason);
+    this.settle();
+  }
+
+  #tellFlaw(reason: string): void {
     const sentence = `${this.placement.rollout.workload.launch.argv[0] ?? 'The application'} could not be started: ${reason}`;
     tellInLog(this.files, sentence);
-    this.#exited({ code: COULD_NOT_START, at: Date.now() }, 0);
     this.#readiness = { ready: false, saw: sentence };
-    this.settle();
   }
 
   #live(life: Life, flaw?: string): void {
@@ -197,10 +216,11 @@ export class Replica {
     if (this.#isUnwanted()) this.#endBy(life, this.#record.graceMs ?? this.placement.rollout.graceMs);
     else if (flaw !== undefined) this.#fail(life, flaw);
     this.#around.watchOver(
-      life.ended.then(async (exit) => {
+      life.ended.then(async ({ flaw: reason, ...exit }) => {
         leave();
         await this.#endWhatIsLeft(life);
         this.#exited(exit, performance.now() - life.sinceMs);
+        if (reason !== undefined) this.#tellFlaw(reason);
         this.settle();
       }),
     );
@@ -224,7 +244,7 @@ export class Replica {
       run: (command) => this.#forks.run(port, this.#record.cgroup, command),
       listening: {
         user: this.#around.unfenced.has('bounded-looks') ? undefined : rollout.placement.user,
-        pids: () => membersOf(this.#group(life), this.#around),
+        pids: () => membersOf(this.#group(life.identity), this.#around),
         isAnothers: (other) => this.#around.ports.isAnothers(other, this.name),
         bounds: this.#around.unfenced.has('bounded-looks') ? NO_BOUNDS : LOOK_BOUNDS,
       },
@@ -274,7 +294,10 @@ export class Replica {
       this.#cause = cause;
       this.#askToEnd(life, graceMs);
     }
-    const end = () => this.#around.watchOver(kill(this.#group(life), this.#around));
+    const end = () => {
+      this.#forks.close();
+      this.#around.watchOver(kill(this.#group(life.identity), this.#around));
+    };
     const killer = setTimeout(end, Math.max(0, deadline - performance.now()));
     this.#readiness = { ready: false, saw: 'is ending' };
     this.#move({ name: 'ending', life, deadline, killer });
@@ -282,7 +305,7 @@ export class Replica {
   }
 
   #askToEnd(life: Life, graceMs: number): void {
-    const ask = () => terminate(this.#group(life), this.#around);
+    const ask = () => terminate(this.#group(life.identity), this.#around);
     const { port } = this.#record;
     const { preStop } = this.placement.rollout;
     if (!preStop || graceMs <= 0 || port === undefined) return this.#around.watchOver(ask());
@@ -296,15 +319,18 @@ export class Replica {
 
   async #endWhatIsLeft(life: Life): Promise<void> {
     // Nobody asked it to end, so nobody waits for what it left, which may hold the port.
-    if (this.#phase.name === 'alive') this.#endBy(life, 0);
+    if (this.#phase.name === 'alive') {
+      this.#forks.close();
+      this.#endBy(life, 0);
+    }
     const deadline = () => (this.#phase.name === 'ending' ? this.#phase.deadline : 0);
-    await sweep(this.#group(life), this.#around, deadline);
+    await sweep(this.#group(life.identity), this.#around, deadline);
     if (this.#phase.name === 'ending') clearTimeout(this.#phase.killer);
   }
 
-  #group(life: Life): Group {
+  #group(leader: Identity): Group {
     const { user } = this.placement.rollout.placement;
-    return { leader: life.identity, marks: this.marks, place: this.#record.cgroup, user };
+    return { leader, marks: this.marks, place: this.#record.cgroup, user };
   }
 
   #exited(seen: Exit, livedMs: number): void {
@@ -320,6 +346,7 @@ export class Replica {
 
   /** No process of it lives: removed, at rest, or waiting for its next start. */
   settle(): void {
+    this.#forks.close();
     if (this.#isUnwanted()) {
       if (this.#isLeaving) return;
       this.#isLeaving = true;

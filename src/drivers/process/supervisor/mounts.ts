@@ -1,0 +1,181 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname, isAbsolute as isAbsolutePath, join } from 'node:path';
+import { fill } from '../../../domain/launch.ts';
+import type { Rollout } from '../../../domain/rollout.ts';
+import { isAbsolute, isWithin } from '../../../domain/volume.ts';
+import { placesOf } from './environment.ts';
+import type { ReplicaFiles } from './replica-files.ts';
+import { makeMountPoint, sourceOf } from './volumes.ts';
+
+/** One line of the table that mount(8) is given, and what must be found there afterwards. */
+interface Mounted {
+  readonly path: string;
+  readonly type: 'tmpfs' | 'proc' | 'bind';
+  readonly source: string;
+  readonly options: readonly string[];
+  /** Of a bind mount: the directory that must be seen there. */
+  readonly is?: { readonly device: number; readonly inode: number };
+}
+
+/** Directories of the host that a replica gets a view of its own over. The holder opens them before they are covered. */
+export interface Cover {
+  readonly path: string;
+  readonly descriptor: number;
+}
+
+export interface MountPlan {
+  readonly covers: readonly Cover[];
+  readonly mounts: readonly Mounted[];
+}
+
+export interface Viewed {
+  readonly rollout: Rollout;
+  readonly files: ReplicaFiles;
+  readonly dataDir: string;
+}
+
+/** Kept small, so that the kernel has few mounts to copy at each start. */
+const FIRST_DESCRIPTOR = 4;
+/** Of the file system that hides the data directory: it holds nothing but mount points. */
+const COVER_OPTIONS = ['size=64k', 'nr_inodes=1k', 'mode=0711', 'nosuid', 'nodev'];
+/** An empty file costs the kernel about as much as this. */
+const BYTES_PER_INODE = 4096;
+
+/**
+ * What a replica sees: of the data directory its own places, its build, and the runtimes; /tmp and /dev/shm of its own;
+ * its volumes. Without `isHiding` the host's files with the volumes in them.
+ */
+export async function planMounts(
+  viewed: Viewed,
+  { isHiding, hasProcesses }: { readonly isHiding: boolean; readonly hasProcesses: boolean },
+): Promise<MountPlan> {
+  const { rollout, files, dataDir } = viewed;
+  const name = `openstage-${files.name}`;
+  const covers = isHiding ? coversOf(dataDir) : [];
+  const mounts: Mounted[] = covers.map(({ path }) => ({
+    path,
+    type: 'tmpfs',
+    source: name,
+    options: path === dataDir ? COVER_OPTIONS : scratch(rollout),
+  }));
+  for (const { dir, isReadOnly } of keptOf(viewed)) {
+    const cover = coverOf(covers, dir);
+    if (cover) mounts.push(await bound(throughHeld(cover, dir), dir, dir, isReadOnly));
+  }
+  for (const [index, volume] of (rollout.volumes ?? []).entries()) {
+    for (const mount of volume.mounts) {
+      const isInMemory = volume.kind === 'empty' && volume.inMemory;
+      if (!isAbsolute(mount.path)) {
+        const { dir } = sourceOf(rollout, files, volume, index, mount);
+        const cover = coverOf(covers, dir);
+        const isOurs = isWithin(dir, files.dir);
+        if (cover && !isOurs) mounts.push(await bound(throughHeld(cover, dir), dir, dir, false));
+        continue;
+      }
+      makeMountPoint(mount.path);
+      if (isInMemory) {
+        mounts.push({ path: mount.path, type: 'tmpfs', source: name, options: inMemory(rollout) });
+        continue;
+      }
+      const { dir, device, inode } = sourceOf(rollout, files, volume, index, mount);
+      const cover = coverOf(covers, dir);
+      const source = cover ? throughHeld(cover, dir) : dir;
+      const made = await bound(source, dir, mount.path, mount.readOnly);
+      mounts.push({ ...made, is: { device, inode } });
+    }
+  }
+  if (hasProcesses)
+    mounts.push({ path: '/proc', type: 'proc', source: name, options: ['nosuid', 'nodev', 'noexec'] });
+  return { covers, mounts };
+}
+
+function coversOf(dataDir: string): readonly Cover[] {
+  const paths = ['/tmp', '/dev/shm'].filter((path) => existsSync(path) && !isWithin(path, dataDir));
+  return [...paths, dataDir].map((path, index) => ({ path, descriptor: FIRST_DESCRIPTOR + index }));
+}
+
+/** The innermost: one may lie in another. */
+const coverOf = (covers: readonly Cover[], dir: string): Cover | undefined =>
+  covers.findLast(({ path }) => isWithin(dir, path));
+
+/** A path below a directory that was opened before it was covered; the kernel does not look at what lies over it. */
+const throughHeld = ({ path, descriptor }: Cover, dir: string): string =>
+  `/proc/self/fd/${descriptor}${dir.slice(path.length)}`;
+
+function keptOf({ rollout, files, dataDir }: Viewed): { dir: string; isReadOnly: boolean }[] {
+  const program = dirname(fill(rollout.workload.launch.argv[0] ?? '/', placesOf(rollout, files, 0)));
+  const readOnly = [rollout.releaseDir, join(dataDir, 'node'), join(dataDir, 'runtimes')];
+  // A runtime that the operator installed where the others are not.
+  if (isAbsolutePath(program) && ![files.own, ...readOnly].some((dir) => isWithin(program, dir)))
+    readOnly.push(program);
+  return [
+    ...[files.own, files.volumes].map((dir) => ({ dir, isReadOnly: false })),
+    ...readOnly.map((dir) => ({ dir, isReadOnly: true })),
+  ].filter(({ dir }) => existsSync(dir));
+}
+
+async function bound(source: string, real: string, path: string, isReadOnly: boolean): Promise<Mounted> {
+  const { dev: device, ino: inode } = await stat(real);
+  const options = ['bind', 'nosuid', 'nodev', ...(isReadOnly ? ['ro'] : [])];
+  return { path, type: 'bind', source, options, is: { device, inode } };
+}
+
+/** The kernel counts its pages to the memory of whoever writes them. */
+const sized = ({ limits: { memoryBytes } }: Rollout): string[] => [
+  `size=${memoryBytes}`,
+  `nr_inodes=${Math.max(1024, Math.floor(memoryBytes / BYTES_PER_INODE))}`,
+];
+const scratch = (rollout: Rollout): string[] => [...sized(rollout), 'mode=1777', 'nosuid', 'nodev'];
+const inMemory = (rollout: Rollout): string[] => {
+  const { user = 0 } = rollout.placement;
+  return [...sized(rollout), 'mode=0700', `uid=${user}`, `gid=${user}`, 'nosuid', 'nodev'];
+};
+
+/** As fstab(5) has it; directories that are missing in a new file system are made. */
+export const tableOf = ({ mounts }: MountPlan): string =>
+  mounts
+    .map(({ source, path, type, options }) =>
+      [
+        escaped(source),
+        escaped(path),
+        type === 'bind' ? 'none' : type,
+        [...options, 'X-mount.mkdir=0711'].join(','),
+        '0 0\n',
+      ].join(' '),
+    )
+    .join('');
+
+const escaped = (path: string): string =>
+  path.replace(/[\s\\#]/g, (sign) => `\\${sign.charCodeAt(0).toString(8).padStart(3, '0')}`);
+
+/**
+ * What counts is what is mounted now, not what was asked for: mount(8) passes over what it takes for mounted, and a
+ * directory that is found by its path may have been another by then.
+ */
+export async function verifyMounts(pid: number, { mounts }: MountPlan): Promise<void> {
+  const seen = mountsOf(pid);
+  for (const { path, type, source, options, is } of mounts) {
+    const found = seen.findLast((each) => each.path === path);
+    if (!found || (type !== 'bind' && found.source !== source)) throw new Error(`${path} was not mounted`);
+    if (options.includes('ro') && !found.options.includes('ro'))
+      throw new Error(`${path} could not be made read-only`);
+    if (!is) continue;
+    const { dev, ino } = await stat(`/proc/${pid}/root${path}`);
+    if (dev !== is.device || ino !== is.inode) throw new Error(`${path} was replaced while it was mounted`);
+  }
+}
+
+function mountsOf(pid: number) {
+  return readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      const [, , , , path = '', options = ''] = before.split(' ');
+      return { path: unescaped(path), options: options.split(','), source: after.split(' ')[1] ?? '' };
+    });
+}
+
+const unescaped = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
