@@ -91,7 +91,7 @@ export class Collector {
     const { store, builds, now, log } = this.#settings;
     const built = await builds.list();
     if (built.length === 0) return;
-    const named = await listNamedBuilds(store.read);
+    const named = await listNamedBuilds(store.read, built);
     for (const key of built.filter((each) => !named.has(each))) {
       if (now() - (await usedTime(builds.dir(key))) < UNNAMED_MOST_MS) continue;
       await builds.remove(key);

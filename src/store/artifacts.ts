@@ -65,12 +65,23 @@ const unnamed = (db: Db, unusedSince: number) =>
   db
     .selectFrom('artifacts')
     .where('use_time', '<', unusedSince)
-    .where('artifacts.digest', 'not in', db.selectFrom('packages').select('packages.digest'))
-    .where(
-      'artifacts.digest',
-      'not in',
-      // Without the null of a release in the making: "not in" a list that holds null is never true.
-      namedReleases(db).select('releases.digest').where('releases.digest', 'is not', null),
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('packages')
+            .select(sql.lit(1).as('one'))
+            .whereRef('packages.digest', '=', 'artifacts.digest'),
+        ),
+      ),
+    )
+    .where(({ not, exists }) =>
+      not(
+        exists(
+          namedReleases(db)
+            .select(sql.lit(1).as('one'))
+            .where(sql<boolean>`releases.digest = artifacts.digest`),
+        ),
+      ),
     );
 
 /** What may go: not used since then, and named by no package and no release that must stay. Oldest use first. */
@@ -82,7 +93,6 @@ export async function listUnnamedArtifacts(
   const rows = await unnamed(db, unusedSince)
     .selectAll('artifacts')
     .orderBy('use_time')
-    .orderBy('artifacts.digest')
     .limit(limit)
     .execute();
   return rows.map(toArtifact);
@@ -114,25 +124,31 @@ export async function listNamedDigests(db: Db): Promise<ReadonlySet<Digest>> {
   );
 }
 
-/** Every build that a release which must stay, or a rollout that is not retired, still needs. */
-export async function listNamedBuilds(db: Db): Promise<ReadonlySet<BuildKey>> {
-  const released = await namedReleases(db)
-    .select('releases.build_key')
-    .where('releases.build_key', 'is not', null)
-    .distinct()
-    .execute();
-  const running = await db
-    .selectFrom('rollouts')
-    .innerJoin('releases', 'releases.id', 'rollouts.release_id')
-    .select('releases.build_key')
-    .where('rollouts.retire_time', 'is', null)
-    .where('releases.build_key', 'is not', null)
-    .distinct()
-    .execute();
-  return new Set(
-    [...released, ...running].flatMap((row) => (row.build_key === null ? [] : [buildKey(row.build_key)])),
-  );
+/** Of these builds, those that a release which must stay, or a rollout that is not retired, still needs. */
+export async function listNamedBuilds(db: Db, among: readonly BuildKey[]): Promise<ReadonlySet<BuildKey>> {
+  const named = new Set<BuildKey>();
+  for (let from = 0; from < among.length; from += MAX_ASKED) {
+    const keys = among.slice(from, from + MAX_ASKED);
+    const released = await namedReleases(db)
+      .select('releases.build_key')
+      .where('releases.build_key', 'in', keys)
+      .distinct()
+      .execute();
+    const running = await db
+      .selectFrom('releases')
+      .innerJoin('rollouts', 'rollouts.release_id', 'releases.id')
+      .select('releases.build_key')
+      .where('rollouts.retire_time', 'is', null)
+      .where('releases.build_key', 'in', keys)
+      .distinct()
+      .execute();
+    for (const { build_key: key } of [...released, ...running]) if (key !== null) named.add(buildKey(key));
+  }
+  return named;
 }
+
+/** Parameters of one statement; SQLite takes 32,766. */
+const MAX_ASKED = 1_000;
 
 /** Whether any release, kept or not, starts something from this path. Reads them all: for once at start. */
 export async function isNamedByLaunch(db: Db, path: string): Promise<boolean> {

@@ -272,7 +272,7 @@ export async function deleteComponent(tx: Tx, id: ComponentId): Promise<void> {
 export async function deleteEmptiedComponents(tx: Tx): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('components')
-    .where('deleting', '=', 1)
+    .where('deleting', '=', sql.lit(1))
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(

@@ -79,7 +79,10 @@ async function claimsOn(db: Db, host: string) {
   const rows = await db
     .selectFrom('claimed_hosts')
     .selectAll()
-    .where((eb) => eb.or([eb('host', '=', host), eb('host', 'like', `${host}/%`)]))
+    // All that begin with the host and a slash, as a range of the index: "0" is what follows "/".
+    .where((eb) =>
+      eb.or([eb('host', '=', host), eb.and([eb('host', '>=', `${host}/`), eb('host', '<', `${host}0`)])]),
+    )
     .execute();
   return rows
     .filter((row) => splitAddress(row.host).host === host)

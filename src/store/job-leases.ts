@@ -55,12 +55,15 @@ const isHeldByAnother = sql<boolean>`exists (select 1 from jobs as other
 export const isHeldByEnded = sql<boolean>`exists (select 1 from jobs as other
   where other.instance_id = jobs.instance_id and other.lease_owner is not null and other.state <> 'running')`;
 
+/** Written out as in the partial indexes of open jobs, which SQLite does not use for a parameter. */
+const running = sql.lit('running');
+
 /** Open jobs that nobody works on and that can be begun now, oldest first. */
 export async function listWaiting(db: Db, limit: number): Promise<readonly Claim[]> {
   const rows = await db
     .selectFrom('jobs')
     .select(claimColumns)
-    .where('state', '=', 'running')
+    .where('state', '=', running)
     .where('lease_owner', 'is', null)
     .where(({ not }) => not(isHeldByAnother))
     .orderBy('create_time')
@@ -74,7 +77,7 @@ export async function listBlocked(db: Db, limit: number): Promise<readonly Claim
   const rows = await db
     .selectFrom('jobs')
     .select(claimColumns)
-    .where('state', '=', 'running')
+    .where('state', '=', running)
     .where('lease_owner', 'is', null)
     .where(isHeldByEnded)
     .orderBy('create_time')

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Code } from '../domain/errors.ts';
 import {
   instanceId,
@@ -153,8 +153,8 @@ export async function findOpenUserJob(db: Db, instance: InstanceId): Promise<Sto
     .selectFrom('jobs')
     .selectAll()
     .where('instance_id', '=', instance)
-    .where('state', '=', 'running')
-    .where('internal', '=', 0)
+    .where('state', '=', sql.lit('running'))
+    .where('internal', '=', sql.lit(0))
     .executeTakeFirst();
   return row && toJob(row);
 }
@@ -169,9 +169,10 @@ export async function findOpenJobByRequest(
     .selectFrom('jobs')
     .selectAll()
     .where('project_id', '=', project)
+    // Written out as in the partial index, which SQLite does not use for a parameter.
     .where('request_hash', '=', requestHash)
-    .where('state', '=', 'running')
-    .where('internal', '=', 0)
+    .where('state', '=', sql.lit('running'))
+    .where('internal', '=', sql.lit(0))
     .executeTakeFirst();
   return row && toJob(row);
 }

@@ -8,6 +8,7 @@ import { lists } from './0006-lists.ts';
 import { temporaryTokens } from './0007-temporary-tokens.ts';
 import { observation } from './0008-observation.ts';
 import { rolloutContent } from './0009-rollout-content.ts';
+import { timerIndexes } from './0010-timer-indexes.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
 export const migrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   temporaryTokens,
   observation,
   rolloutContent,
+  timerIndexes,
 ];
