@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Problem } from '../domain/errors.ts';
 import { NOTHING_UNFENCED } from '../domain/fences.ts';
 import type { Unfenced } from '../domain/fences.ts';
 import { ControlClient } from './control-client.ts';
 import { EXIT } from './proxy/exit.ts';
-import { makeDirectories, proxyPaths } from './proxy/paths.ts';
+import { isPrivate, makeDirectories, proxyPaths } from './proxy/paths.ts';
 
 export interface Proxied {
   readonly dataDir: string;
@@ -31,8 +31,11 @@ const MAIN = join(import.meta.dirname, 'proxy', `main${extname(import.meta.filen
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
 /** The living proxy of a data directory. */
-export const findProxy = (dataDir: string): Promise<ControlClient | undefined> =>
-  ControlClient.open(proxyPaths(dataDir).socket);
+export async function findProxy(dataDir: string): Promise<ControlClient | undefined> {
+  const { socket } = proxyPaths(dataDir);
+  // Whoever could put another socket there would be told all routes.
+  return isPrivate(dirname(socket)) ? ControlClient.open(socket) : undefined;
+}
 
 /** The living proxy of a data directory, else a new one, which outlives us. */
 export async function findOrStart(proxied: Proxied): Promise<ControlClient> {

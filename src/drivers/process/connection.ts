@@ -6,6 +6,7 @@ import { Problem } from '../../domain/errors.ts';
 import type { Call, Hello, Reply } from './supervisor/protocol.ts';
 import { isHello, isReply, isSpoken, lineReader, VERSION } from './supervisor/protocol.ts';
 import { expect } from './supervisor/shape.ts';
+import { whyNotPrivate } from './supervisor/socket-path.ts';
 
 /** The line went dead; the same call may be made on another one. */
 export class ConnectionLost extends Error {}
@@ -133,7 +134,10 @@ export async function* openStream(path: string, call: Call, stop: AbortSignal): 
   }
 }
 
+/** Whoever answers is told everything: it must be one that only we can have put there. */
 async function dial(path: string): Promise<Socket> {
+  const flaw = whyNotPrivate(path);
+  if (flaw !== undefined) throw new Problem('targetUnavailable', `The supervisor is not asked: ${flaw}`);
   const socket = connect(path);
   await once(socket, 'connect');
   return socket;

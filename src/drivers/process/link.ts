@@ -7,7 +7,7 @@ import type { SupervisorStart } from './start-supervisor.ts';
 import { lastWords, startSupervisor } from './start-supervisor.ts';
 import type { Call } from './supervisor/protocol.ts';
 import { VERSION } from './supervisor/protocol.ts';
-import { socketPath } from './supervisor/socket-path.ts';
+import { formerSocketPath, socketPath, whyNotPrivate } from './supervisor/socket-path.ts';
 import { reasonOf } from './supervisor/reason.ts';
 
 /** The platform's log, as pino has it. */
@@ -19,6 +19,8 @@ export interface Log {
 const KNOCK_MS = 5;
 /** A loaded machine needs seconds to start a Node process. */
 const START_MS = 20_000;
+/** Longer than a start takes on a machine that is well. */
+const OPEN_MOST_MS = 8_000;
 /** A call is repeated on a new connection: every one of them may come twice. */
 const TRIES = 4;
 const FIRST_RESTART_MS = 100;
@@ -40,17 +42,29 @@ export class SupervisorLink {
     this.#path = socketPath(start.dataDir);
   }
 
+  /** Finds or starts the supervisor; should that take long or fail, it is gone on with while the platform serves without. */
   async open(): Promise<void> {
-    await this.#connect();
+    const found = this.#connect().then(
+      () => undefined,
+      (error: unknown) => {
+        this.#log.warn({ error: reasonOf(error) }, 'The supervisor cannot be reached; it is tried again.');
+        void this.#keepTrying();
+      },
+    );
+    await Promise.race([found, wait(OPEN_MOST_MS, undefined, { ref: false })]);
   }
 
   /** `mostMs` bounds what is answered at once by a supervisor that is well: one that hangs is as good as none. */
   async call(call: Call, mostMs?: number): Promise<unknown> {
+    const answer = this.#ask(call);
+    return mostMs === undefined ? answer : this.#within(mostMs, answer);
+  }
+
+  async #ask(call: Call): Promise<unknown> {
     for (let tries = 1; ; tries += 1) {
       const connection = await this.#connect();
       try {
-        const answer = connection.call(call);
-        return await (mostMs === undefined ? answer : this.#within(mostMs, answer));
+        return await connection.call(call);
       } catch (error) {
         if (!(error instanceof ConnectionLost) || this.#isClosed) throw error;
         if (tries === TRIES) throw unreachable('it ended during each of several tries', this.#start.logFile);
@@ -138,6 +152,7 @@ export class SupervisorLink {
     const running = await tryOpen(this.#path);
     if (running?.version === VERSION) return running;
     if (running) await this.#replace(running);
+    else await this.#replaceFormer();
     let end = '';
     // One that is killed while it starts says nothing about the next.
     for (let tries = 0; tries < TRIES; tries += 1) {
@@ -147,6 +162,14 @@ export class SupervisorLink {
       end = result;
     }
     throw unreachable(end, this.#start.logFile);
+  }
+
+  /** One that listens where supervisors of earlier versions did, should nobody else have made that place. */
+  async #replaceFormer(): Promise<void> {
+    const path = formerSocketPath(this.#start.dataDir);
+    if (path === undefined || whyNotPrivate(path) !== undefined) return;
+    const former = await tryOpen(path);
+    if (former) await this.#replace(former);
   }
 
   /** One of the version before would not do all that a rollout asks for: its successor takes the applications over. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,17 +36,25 @@ export function removeFarDirectory(dataDir: string, { socket }: ProxyPaths): voi
   if (!socket.startsWith(join(dataDir, 'run'))) rmSync(join(socket, '..'), { recursive: true, force: true });
 }
 
+/** As root where only root may make anything; a proxy of an earlier version still has its own place. */
 function farSocket(dataDir: string): string {
-  const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
-  return join(tmpdir(), `openstage-ingress-${name}`, 'proxy.sock');
+  const name = `openstage-ingress-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
+  const former = join(tmpdir(), name);
+  const isRoot = process.getuid?.() === 0 && existsSync('/run');
+  return join(isRoot && !isPrivate(former) ? join('/run', name) : former, 'proxy.sock');
+}
+
+/** Ours, and nobody else's to enter: what is in it was put there by us. */
+export function isPrivate(directory: string): boolean {
+  const found = lstatSync(directory, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return false;
+  return (process.getuid === undefined || found.uid === process.getuid()) && (found.mode & 0o077) === 0;
 }
 
 /** Whoever may enter this directory may re-route all traffic; a name in a shared directory may be another user's. */
 function makePrivate(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const found = lstatSync(directory);
-  const isMine = process.getuid === undefined || found.uid === process.getuid();
-  if (found.isDirectory() && isMine && (found.mode & 0o077) === 0) return;
+  if (isPrivate(directory)) return;
   throw new Error(
     `The directory ${directory} of the ingress proxy's control socket is open to others; ` +
       `expected one of our own with mode 0700; remove it or run chmod 700 on it, then start again.`,

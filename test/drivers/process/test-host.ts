@@ -53,9 +53,9 @@ export class TestHost {
   #driver: ProcessDriver | undefined;
   #instances = 0;
 
-  constructor(test: TestContext, options: Partial<ProcessDriverOptions> = {}) {
+  constructor(test: TestContext, options: Partial<ProcessDriverOptions> = {}, name = 'data') {
     this.dir = realpathSync(mkdtempSync(join(tmpdir(), 'openstage-driver-')));
-    this.dataDir = join(this.dir, 'data');
+    this.dataDir = join(this.dir, name);
     mkdirSync(this.dataDir);
     for (const dir of [this.dir, this.dataDir]) chmodSync(dir, 0o711);
     writeFileSync(join(this.dir, 'key'), formatKey(this.key), { mode: 0o600 });

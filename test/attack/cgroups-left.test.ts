@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
+import { mayAttack } from './stage.ts';
+
+/** Every cgroup of a data directory, in every hierarchy. */
+function cgroupsOf(dataDir: string): string[] {
+  const family = `openstage-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
+  return spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*${family}*`], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(Boolean);
+}
+
+async function running(t: TestContext, count: number) {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, count, never());
+  assert.ok(cgroupsOf(host.dataDir).length > count);
+  return { host, driver, rollout };
+}
+
+const replicasIn = (dirs: readonly string[]): string[] => dirs.filter((dir) => /-1-\d+$/.test(dir));
+
+test('a replica that was removed leaves no cgroup', async (t) => {
+  if (!mayAttack(t)) return;
+  const { host, driver, rollout } = await running(t, 3);
+  await driver.retire(rollout.instance, 1, 1, 2_000);
+  const left = replicasIn(cgroupsOf(host.dataDir));
+  assert.ok(left.length > 0 && left.every((dir) => dir.endsWith('-1-0')), left.join());
+});
+
+test('a supervisor that stops its applications leaves no cgroup', async (t) => {
+  if (!mayAttack(t)) return;
+  const { host, driver } = await running(t, 2);
+  await driver.shutdown({ applications: 'stop' });
+  await until('nothing is left', () => cgroupsOf(host.dataDir).length === 0);
+});
+
+test('what a supervisor that was killed left is removed by its successor', async (t) => {
+  if (!mayAttack(t)) return;
+  const { host, driver, rollout } = await running(t, 2);
+  const before = host.supervisorPid();
+  host.crashAt('before-remove');
+  await driver.retire(rollout.instance, 1, 0, 2_000);
+  await until('another supervisor took over', () => host.supervisorPid() !== before);
+  assert.deepEqual(replicasIn(cgroupsOf(host.dataDir)), []);
+  assert.deepEqual(
+    readdirSync(join(host.dataDir, 'replicas')).filter((name) => name !== '.trash'),
+    [],
+  );
+});

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { Problem } from '../../src/domain/errors.ts';
+import { Connection } from '../../src/drivers/process/connection.ts';
+import { formerSocketPath, socketPath } from '../../src/drivers/process/supervisor/socket-path.ts';
+import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
+import { findProxy } from '../../src/ingress/proxy-process.ts';
+import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
+import { mayAttack } from './stage.ts';
+
+const ANOTHER_USER = 64_997;
+const LONG = 'a-long-name-of-a-directory-'.repeat(5);
+
+/** Another user's socket in a directory of its own, which says what it is told. */
+async function aForeignSocket(t: TestContext, path: string): Promise<{ readonly told: () => string }> {
+  mkdirSync(dirname(path), { recursive: true });
+  chmodSync(dirname(path), 0o777);
+  t.after(() => rmSync(dirname(path), { recursive: true, force: true }));
+  const program = `require('node:net').createServer((socket) => socket.pipe(process.stdout, { end: false }))
+    .listen(process.argv[1], () => console.log('listening'));`;
+  const child = spawn(process.execPath, ['-e', program, path], {
+    uid: ANOTHER_USER,
+    gid: ANOTHER_USER,
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let told = '';
+  child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  await until('it listens', () => told.includes('listening'));
+  return { told: () => told };
+}
+
+test('a socket that another user put there is not spoken to, though it would answer', async (t) => {
+  if (!mayAttack(t)) return;
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-foreign-'));
+  chmodSync(dir, 0o755);
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'place', 'supervisor.sock');
+  const { told } = await aForeignSocket(t, path);
+  const socket = connect(path);
+  await once(socket, 'connect');
+  socket.end('whoever connects is heard');
+  await until('it heard it', () => told().includes('is heard'));
+  await assert.rejects(
+    Connection.open(path),
+    (error) =>
+      error instanceof Problem && /is not asked: .*(belongs to somebody else|chmod 700)/.test(error.message),
+  );
+  assert.ok(!told().includes('hello'));
+});
+
+test('with a long data directory the places that another user can make first are neither used nor asked', async (t) => {
+  if (!mayAttack(t)) return;
+  const host = new TestHost(t, {}, LONG);
+  const former = formerSocketPath(host.dataDir);
+  assert.ok(former);
+  const { told } = await aForeignSocket(t, former);
+  const driver = await host.driver();
+  const rollout = host.rollout(SLEEP);
+  await driver.ensure(rollout, 1, never());
+  assert.equal((await driver.observe()).length, 1);
+  const { uid, mode } = lstatSync(dirname(socketPath(host.dataDir)));
+  assert.deepEqual([uid, mode & 0o777], [0, 0o700]);
+  assert.match(socketPath(host.dataDir), /^\/run\//);
+  assert.match(proxyPaths(host.dataDir).socket, /^\/run\//);
+  assert.equal(await findProxy(host.dataDir), undefined);
+  assert.equal(told(), 'listening\n');
+});
