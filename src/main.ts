@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { readAdmission } from './admission-settings.ts';
+import { reserveRunning } from './actions/admission.ts';
 import type { Services } from './actions/caller.ts';
 import { kinds } from './actions/kinds.ts';
 import { seedPlatform } from './actions/seed-platform.ts';
@@ -85,6 +87,7 @@ export async function startPlatform(
     now: Date.now(),
     newId: randomUUID,
   });
+  await reserveRunning(store);
   const node = keepNode(data.path);
   await removeOldNodes(data.path, (path) => isNamedByLaunch(store.read, path), log);
   const driver = await openProcessDriver({
@@ -176,6 +179,7 @@ export async function startPlatform(
     jobIds: randomJobIds,
     driverOf: (resource) => driverOf(settings, resource),
     grants,
+    admission: readAdmission(settings),
     ...(users && { appUsers: users.applications }),
   };
   const watcher = new Watcher({ services, driver, looks, routes, log });

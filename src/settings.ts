@@ -238,6 +238,48 @@ export const rules = {
     "Names, by comma, of the platform's variables that reach the steps of every build (pip, npm): mirrors, proxies, certificates",
     variableNames,
   ),
+  quotaInstances: rule(
+    'OPENSTAGE_QUOTA_INSTANCES',
+    '5000',
+    'Instances that a project may have, stopped ones included; 0: any number',
+    integer(0, 1_000_000),
+  ),
+  quotaJobs: rule(
+    'OPENSTAGE_QUOTA_JOBS',
+    '1000',
+    'Jobs of a project that may wait or be under way at a time; 0: any number. Stopping and deleting is never refused',
+    integer(0, 1_000_000),
+  ),
+  quotaCores: rule(
+    'OPENSTAGE_QUOTA_CORES',
+    '0',
+    "Cores that a project's running instances may have by their flavors; 0: as the host has room",
+    integer(0, 1_000_000),
+  ),
+  quotaMemoryGiB: rule(
+    'OPENSTAGE_QUOTA_MEMORY_GIB',
+    '0',
+    "Memory that a project's running instances may have by their flavors, in GiB; 0: as the host has room",
+    integer(0, 1_000_000),
+  ),
+  quotaPackagesGiB: rule(
+    'OPENSTAGE_QUOTA_PACKAGES_GIB',
+    '100',
+    'What a project may keep in the package repository, in GiB; 0: any amount',
+    integer(0, 1_000_000),
+  ),
+  cpuOvercommit: rule(
+    'OPENSTAGE_CPU_OVERCOMMIT',
+    '16',
+    "How many times the host's cores are promised to running instances by their flavors",
+    integer(1, 1_000),
+  ),
+  memoryOvercommit: rule(
+    'OPENSTAGE_MEMORY_OVERCOMMIT',
+    '4',
+    "How many times the host's memory is promised to running instances by their flavors, which seldom use all of it",
+    integer(1, 1_000),
+  ),
   buildSlots: rule('OPENSTAGE_BUILD_SLOTS', '2', 'Builds from code that run at a time', integer(1, 16)),
   buildTime: rule('OPENSTAGE_BUILD_TIME', '6m', 'How long the build command of code may take', duration),
   buildMemoryMiB: rule(

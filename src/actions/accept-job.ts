@@ -10,6 +10,7 @@ import { lockInstance, updateInstance, type Instance } from '../store/instances.
 import { findOpenJobByRequest, findOpenUserJob } from '../store/jobs.ts';
 import type { Tx } from '../store/open.ts';
 import type { Parts } from '../tasks/parts.ts';
+import { admit } from './admission.ts';
 import type { Accepted, Caller, Services } from './caller.ts';
 
 export interface InstanceScope {
@@ -106,11 +107,13 @@ export async function openFor(
   opening: Opening,
 ): Promise<Accepted> {
   const now = services.now();
+  const plan = { ...planOf(instance), ...opening.plan };
+  if (services.admission) await admit(services.admission, tx, instance, { activity: opening.activity, plan });
   const id = await openJob(tx, {
     kind: opening.kind.name,
     taskNames: taskNamesOf(opening.kind),
     ids: services.jobIds,
-    plan: { ...planOf(instance), ...opening.plan },
+    plan,
     project: instance.project,
     instance: instance.id,
     createdBy: caller.user,

@@ -1,3 +1,4 @@
+import type { Admission } from './admission.ts';
 import type { Key } from '../domain/envelope.ts';
 import type { Grants } from '../domain/grants.ts';
 import type { InstanceId, JobId, ProjectId, UserId } from '../domain/ids.ts';
@@ -38,6 +39,8 @@ export interface Services {
   readonly driverOf: (resource: Resource) => DriverName;
   /** What the operator lets projects have. */
   readonly grants: Grants;
+  /** Quotas of projects and what the host can give; absent: nothing is bounded. */
+  readonly admission?: Admission;
   /** Numeric users for applications; absent where the platform is not root. */
   readonly appUsers?: { readonly low: number; readonly high: number };
 }

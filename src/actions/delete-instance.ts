@@ -4,6 +4,7 @@ import { taskNamesOf, type Kind } from '../jobs/kind.ts';
 import { preempt } from '../store/job-progress.ts';
 import { markInstanceDeleted, updateInstance, type Instance } from '../store/instances.ts';
 import type { Tx } from '../store/open.ts';
+import { deleteReservation } from '../store/reservations.ts';
 import { deleteReplicasOfInstance } from '../store/replicas.ts';
 import { listUnretiredRollouts } from '../store/rollouts.ts';
 import type { Parts } from '../tasks/parts.ts';
@@ -20,6 +21,7 @@ export const deleteInstanceKind: Kind<Parts> = {
   async succeeded(tx, job) {
     await deleteReplicasOfInstance(tx, job.instance);
     await markInstanceDeleted(tx, job.instance, Date.now());
+    await deleteReservation(tx, job.instance);
     // Only a forced deletion gets here while something may still run on a target that could not be reached.
     if ((await listUnretiredRollouts(tx, job.instance)).length === 0) return;
     // It is not to give up as well: what it cannot do now is opened again once the target is seen again.

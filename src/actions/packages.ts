@@ -1,9 +1,11 @@
+import { assertWithin } from '../domain/quota.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { PackageAddress } from '../domain/package-address.ts';
 import { recordArtifact } from '../store/artifacts.ts';
 import type { Db } from '../store/open.ts';
 import { deletePackage, findPackage, putPackage, type Package } from '../store/packages.ts';
+import { holdQuotas, sumPackages } from '../store/reservations.ts';
 import type { Caller, Services } from './caller.ts';
 
 const unknown = ({ name, version, file }: PackageAddress) =>
@@ -27,6 +29,12 @@ export async function publishPackage(
 ): Promise<void> {
   const time = services.now();
   await services.store.write(async (tx) => {
+    if (services.admission) {
+      await holdQuotas(tx);
+      const replaced = (await findPackage(tx, caller.project, address))?.size ?? 0;
+      const used = (await sumPackages(tx, caller.project)) - replaced;
+      assertWithin(services.admission.quotas, 'packageBytes', used, content.size);
+    }
     await recordArtifact(tx, { ...content, time });
     await putPackage(tx, { ...address, ...content, project: caller.project, creator: caller.userName, time });
   });

@@ -2,6 +2,7 @@ import type { Problem } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
 import type { Kind } from '../jobs/kind.ts';
 import { findInstance, updateInstance } from '../store/instances.ts';
+import { settleReservation } from './admission.ts';
 import type { Tx } from '../store/open.ts';
 import type { Parts } from '../tasks/parts.ts';
 
@@ -12,6 +13,7 @@ export const settled: Pick<Kind<Parts>, 'succeeded' | 'failed'> = {
       activity: null,
       ...(plan.description !== undefined && { description: plan.description }),
     });
+    await settleReservation(tx, instance);
   },
   async failed(tx: Tx, { instance }: Job, problem: Problem) {
     const row = await findInstance(tx, instance);
@@ -24,6 +26,7 @@ export const settled: Pick<Kind<Parts>, 'succeeded' | 'failed'> = {
       ...(row.servingRelease !== undefined && { requestedRelease: row.servingRelease }),
       ...(neverServed && { health: { healthy: 0, observable: true, detail: problem.message } }),
     });
+    await settleReservation(tx, instance);
   },
 };
 

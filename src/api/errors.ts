@@ -49,6 +49,8 @@ export const wires = {
   noBaseResource: service(400, 100422),
   noArtifact: service(400, 100425),
   instanceBusy: service(409, 100409),
+  // The contract has no code for it.
+  quotaExceeded: service(400, 100400),
   identityUnknown: { status: 404, code: 'IAM.0004', form: 'service' },
   identityTaken: { status: 409, code: 'IAM.0005', form: 'service' },
   gitInvalid: repository(400, '0400'),

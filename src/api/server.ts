@@ -25,6 +25,7 @@ import { drain, limitBodyTime, listen, makeListener, newRequestId, track } from 
 import { addOpenApi } from './openapi.ts';
 import { packageRoutes } from './packages.ts';
 import type { ApiSettings, Parts } from './parts.ts';
+import { quotaRoutes } from './quotas.ts';
 import { identifiedBy } from './session.ts';
 import { v2Routes } from './v2/routes.ts';
 import { validatorCompiler } from './validation.ts';
@@ -129,6 +130,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   await app.register(v2Routes(parts));
   await app.register(gitRoutes(parts));
   await app.register(packageRoutes(parts));
+  await app.register(quotaRoutes(parts));
   await app.ready();
 
   const handler: Parameters<typeof makeListener>[0] = (request, response) => {

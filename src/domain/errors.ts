@@ -32,6 +32,7 @@ export type Code =
   | 'noBaseResource'
   | 'noArtifact'
   | 'instanceBusy'
+  | 'quotaExceeded' // of the project, or what the host can give
   // users, projects, keys
   | 'identityUnknown'
   | 'identityTaken' // a name that is there already

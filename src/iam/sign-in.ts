@@ -70,7 +70,7 @@ const MOST_CHECKS = Math.max(1, Math.min(4, Math.floor(availableParallelism() / 
 /** Checks that may wait for one of these. */
 const MOST_WAITING = { ofOne: 20, ofAll: 400 };
 /** Whoever guessed wrong too often is heard so seldom, and at most so many requests wait for that. */
-const SLOW = { pauseMs: 2_000, places: 20 };
+const SLOW = { pauseMs: 1_000, places: 20 };
 
 const wrong = () =>
   new Problem(

@@ -205,6 +205,13 @@ export interface Tables {
     update_time: number;
     delete_time: number | null;
   };
+  /** What an instance is promised, asked for or running. */
+  reservations: {
+    instance_id: string;
+    project_id: string;
+    cpu_millis: number;
+    memory_bytes: number;
+  };
   releases: {
     id: string;
     instance_id: string;

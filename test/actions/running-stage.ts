@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import type { Admission } from '../../src/actions/admission.ts';
 import { kinds } from '../../src/actions/kinds.ts';
 import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
 import { BuildStore } from '../../src/builds/build-store.ts';
@@ -119,6 +120,7 @@ export class RunningStage {
   static async open(
     t: TestContext,
     settings: Partial<Pick<Settings, 'keepReleases'>> = {},
+    admission?: Admission,
   ): Promise<RunningStage> {
     const clock = { skippedMs: 0 };
     const parts: { running?: RunningStage } = {};
@@ -126,6 +128,7 @@ export class RunningStage {
     t.after(() => parts.running?.engine.stop());
     const stage = await openStage(t, {
       now: () => Date.now() + clock.skippedMs,
+      ...(admission && { admission }),
       wake: () => parts.running?.engine.wake(),
       runtimes: async () => [
         { typeName: 'Custom', displayName: 'Custom', containerDefaultPort: 8080, typeDesc: 'start.sh' },

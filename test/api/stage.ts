@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { generate } from 'selfsigned';
+import type { Admission } from '../../src/actions/admission.ts';
 import type { Services } from '../../src/actions/caller.ts';
 import { seedPlatform } from '../../src/actions/seed-platform.ts';
 import type { ApiSettings } from '../../src/api/parts.ts';
@@ -247,6 +248,7 @@ export async function openStage(
     readonly wake?: () => void;
     readonly git?: Partial<Pick<GitParts, 'reach' | 'hosts'>>;
     readonly grants?: Partial<Grants>;
+    readonly admission?: Admission;
   } = {},
 ): Promise<Stage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'openstage-api-'));
@@ -279,10 +281,11 @@ export async function openStage(
     wake: changes.wake ?? (() => {}),
     jobIds: randomJobIds,
     driverOf: () => 'process',
+    ...(changes.admission && { admission: changes.admission }),
     grants: { hostPaths: [], connections: [], mayMount: true, dataDir, ...changes.grants },
   };
   certificate ??= makeCertificate();
-  const { now: _, wake: __, grants: _grants, git, ...settings } = changes;
+  const { now: _, wake: __, grants: _grants, admission: _admission, git, ...settings } = changes;
   const { newNonce } = services;
   const api = await createApi({
     services,

@@ -9,6 +9,7 @@ import { temporaryTokens } from './0007-temporary-tokens.ts';
 import { observation } from './0008-observation.ts';
 import { rolloutContent } from './0009-rollout-content.ts';
 import { timerIndexes } from './0010-timer-indexes.ts';
+import { reservations } from './0011-reservations.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
 export const migrations: readonly Migration[] = [
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   observation,
   rolloutContent,
   timerIndexes,
+  reservations,
 ];
