@@ -266,6 +266,7 @@ export async function stopLeftRunning(
     host: data.host.id,
     node,
     log,
+    toEnd: true,
   });
   await driver.shutdown({ applications: 'stop' });
   driver.close();

@@ -5,6 +5,6 @@ import type { Settings } from '../settings.ts';
 export async function down(settings: Settings): Promise<void> {
   await stopLeftRunning(settings);
   console.log(
-    `Nothing of ${settings.dataDir} runs any more; its data are kept, and the next start brings the applications back.`,
+    `Stopped the platform in ${settings.dataDir} and all its applications. Data is kept; the next start brings the applications back.`,
   );
 }

@@ -28,6 +28,8 @@ export interface ProcessDriverOptions {
   readonly cacheDir?: string;
   /** How long the supervisor may take for what it answers at once; absent: ANSWER_MS. */
   readonly answerMs?: number;
+  /** A supervisor that has to be started ends what it finds and starts nothing. */
+  readonly toEnd?: boolean;
   /** For tests alone: fences that are left out. */
   readonly unfenced?: Unfenced;
   /** For tests: a boot id, a crash file. */
@@ -58,6 +60,7 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
     options.unfenced && options.unfenced.size > 0 ? [...options.unfenced].join(',') : undefined;
   const more = [
     ...(options.supervisorArgs ?? []),
+    ...(options.toEnd === true ? ['--to-end'] : []),
     ...(unfenced === undefined ? [] : ['--unfenced', unfenced]),
   ];
   const cacheDir = options.cacheDir ?? join(dataDir, 'run', 'node-cache');

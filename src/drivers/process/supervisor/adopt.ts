@@ -61,6 +61,7 @@ async function adopt(replica: Replica, place: CgroupPlace | undefined, around: S
   await endStrays(replica, place, around);
   around.journal.tell('replica without a process', { replica: name, wanted: record.wanted });
   if (replica.isEnding) return replica.settle();
+  if (around.startsNothing) return replica.stayAtRest();
   const isFresh = record.pid === undefined && record.lastExit === undefined;
   if (isFresh) return around.watchOver(replica.start());
   const isRested = record.pid === undefined && record.backoffMs === undefined;

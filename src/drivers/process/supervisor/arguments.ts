@@ -17,6 +17,8 @@ export interface Arguments {
   readonly crashFile: string | undefined;
   /** A test's: a file with the time by which logs are rotated, in milliseconds since 1970; absent: the machine's. */
   readonly clockFile: string | undefined;
+  /** It is to end what lives, and starts nothing that does not. */
+  readonly toEnd: boolean;
   readonly proc: string;
   /** A test's; absent: the newest. */
   readonly protocol: number;
@@ -38,6 +40,7 @@ export function readArguments(words: readonly string[]): Arguments {
       'boot-id': { type: 'string' },
       'crash-file': { type: 'string' },
       'clock-file': { type: 'string' },
+      'to-end': { type: 'boolean' },
       proc: { type: 'string' },
       protocol: { type: 'string' },
       unfenced: { type: 'string' },
@@ -63,6 +66,7 @@ export function readArguments(words: readonly string[]): Arguments {
     bootId: values['boot-id'],
     crashFile: values['crash-file'],
     clockFile: values['clock-file'],
+    toEnd: values['to-end'] ?? false,
     proc: values.proc ?? '/proc/self',
     protocol: Number(values.protocol ?? VERSION),
     unfenced: parseUnfenced(values.unfenced ?? ''),

@@ -88,6 +88,7 @@ async function surroundings(
     markReader: new MarkReader(),
     fences: await detectFences(cgroups, args.unfenced),
     unfenced: args.unfenced,
+    startsNothing: args.toEnd,
     journal,
     crashPoint: crashPoints(args.crashFile),
     changed: (instance) => watchers.forEach((hear) => hear(instance)),

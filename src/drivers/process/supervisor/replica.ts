@@ -139,6 +139,12 @@ export class Replica {
     return this.over;
   }
 
+  /** No process of it lives, and none is to until the next supervisor. */
+  stayAtRest(): void {
+    this.#isToRest = true;
+    this.settle();
+  }
+
   observe(): Observed {
     return observed(this.placement, this.#record, this.#phase, this.#readiness);
   }

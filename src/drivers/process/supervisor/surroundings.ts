@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly fences: readonly FenceSeen[];
   /** A test's: what is left out. */
   readonly unfenced: Unfenced;
+  /** What does not live stays so, until the next supervisor. */
+  readonly startsNothing: boolean;
   readonly journal: Journal;
   readonly crashPoint: (point: CrashPoint) => void;
   /** Something of this instance looks different now. */
