@@ -52,7 +52,7 @@ export async function anIngress(t: TestContext, dataDir = aDataDir(t)): Promise<
 
 /** The same server inside this process, with a table to set. */
 export async function aProxyServer(t: TestContext, limits?: ServerLimits, reach?: Reach) {
-  const table = new Table(reach);
+  const table = new Table(reach, limits?.mostOfOne);
   const server = createProxyServer(table, limits);
   const port = await listen(t, server);
   let version = 0;

@@ -7,7 +7,6 @@ export interface Answer {
   readonly status: number;
   readonly message: string;
   readonly host?: string;
-  readonly instance?: string;
   readonly retryAfterS?: number;
 }
 
@@ -27,28 +26,43 @@ export const notFound = (host: string, isKnown: boolean): Answer => ({
   host,
 });
 
+/** Visitors are told of their host alone: what instances and replicas are called is their owner's business. */
 export const noTarget = (route: Route, host: string): Answer => ({
   status: 503,
-  message: `The instance ${route.instance} behind ${host} ${route.absence ?? 'has no healthy replica'}. Try again later.`,
+  message: `The application behind ${host} ${route.absence ?? 'has no healthy replica'}. Try again later.`,
   host,
-  instance: route.instance,
   retryAfterS: RETRY_AFTER_S,
 });
 
-export const allRefused = (route: Route, host: string): Answer => ({
+export const allRefused = (host: string): Answer => ({
   status: 503,
-  message: `No replica of the instance ${route.instance} behind ${host} accepts connections. Try again later.`,
+  message: `The application behind ${host} accepts no connections. Try again later.`,
   host,
-  instance: route.instance,
   retryAfterS: RETRY_AFTER_S,
 });
 
-export const broken = (route: Route, host: string, replica: string, why: string): Answer => ({
-  status: 502,
-  message: `Replica ${replica} of the instance ${route.instance} behind ${host} took the request and gave no answer: ${why}. See its log.`,
+export const crowded = (host: string): Answer => ({
+  status: 503,
+  message: `The application behind ${host} has as many requests in flight as one application may have. Try again later.`,
   host,
-  instance: route.instance,
+  retryAfterS: RETRY_AFTER_S,
 });
+
+export const broken = (host: string, how: Broken): Answer => ({
+  status: how === 'unread' ? 504 : 502,
+  message: `The application behind ${host} took the request and ${HOW[how]}. Its log may tell why.`,
+  host,
+});
+
+/** gone: it ended the connection; unread: it left the body lying; silent: no answer to a handshake; odd: no answer of HTTP. */
+export type Broken = 'gone' | 'unread' | 'silent' | 'odd';
+
+const HOW: Readonly<Record<Broken, string>> = {
+  gone: 'gave no answer',
+  unread: 'did not read its body',
+  silent: 'gave no answer in time',
+  odd: 'gave an answer that is not HTTP',
+};
 
 export function answer(request: IncomingMessage, response: ServerResponse, say: Answer): void {
   const { status, retryAfterS, ...body } = say;

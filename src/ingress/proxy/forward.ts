@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { allRefused, answer, broken, noTarget, refused } from './answers.ts';
+import { allRefused, answer, broken, crowded, noTarget, refused } from './answers.ts';
+import type { Broken } from './answers.ts';
 import { readFailure } from './failure.ts';
-import { RequestBody } from './request-body.ts';
+import { RequestBody, Unread } from './request-body.ts';
 import { Refusal } from './request-head.ts';
 import type { RequestHead } from './request-head.ts';
 import { responseHeaders } from './response-head.ts';
+import { sendHead } from './send-head.ts';
 import type { Destination } from './table.ts';
 import type { Connection, Upstream } from './upstream.ts';
 
@@ -37,13 +39,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isAnswered = false;
   #length: number | undefined;
   #isClientGone = false;
+  readonly #unreadMs: number;
+  #odd = false;
+  #hasEntered = false;
 
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
     head: RequestHead,
     destination: Destination,
+    unreadMs: number,
   ) {
+    this.#unreadMs = unreadMs;
     this.#request = request;
     this.#response = response;
     this.#head = head;
@@ -52,11 +59,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
     response.on('close', this.#onClose);
   }
 
-  send(mustBeNew = false): void {
+  /** The first try; one instance's requests leave room for all others'. */
+  begin(): void {
+    if (!this.#destination.enter()) {
+      answer(this.#request, this.#response, crowded(this.#head.host));
+      return;
+    }
+    this.#hasEntered = true;
+    this.#send();
+  }
+
+  #send(mustBeNew = false): void {
     const upstream = this.#destination.pick(this.#refused);
     if (upstream === undefined || ++this.#attempts > MAX_ATTEMPTS) {
-      const say = this.#refused.length === 0 ? noTarget : allRefused;
-      answer(this.#request, this.#response, say(this.#destination.route, this.#head.host));
+      const { host } = this.#head;
+      const say = this.#refused.length === 0 ? noTarget(this.#destination.route, host) : allRefused(host);
+      answer(this.#request, this.#response, say);
       return;
     }
     this.#upstream = upstream;
@@ -69,7 +87,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
         method: this.#request.method ?? 'GET',
         path: this.#head.path,
         headers: this.#head.headers,
-        body: this.#head.hasBody ? new RequestBody(this.#request, this.#onBodyWanted) : null,
+        body: this.#head.hasBody ? new RequestBody(this.#request, this.#onBodyWanted, this.#unreadMs) : null,
         blocking: false,
       },
       this,
@@ -93,7 +111,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { headers, hasDate, length } = responseHeaders(controller.rawHeaders);
     this.#length = length;
     this.#response.sendDate = !hasDate;
-    this.#response.writeHead(status, text ?? '', headers);
+    if (sendHead(this.#response, status, text ?? '', headers)) return;
+    this.#isAnswered = false;
+    this.#odd = true;
+    controller.abort(new Error('The answer cannot be passed on.'));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -128,15 +149,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
         upstream.avoid();
         this.#refused = [...this.#refused, upstream];
       }
-      this.send(true);
-    } else if (this.#isReused && this.#mayRepeat && failure === 'closed') {
-      this.send(true);
+      this.#send(true);
+    } else if (!this.#odd && this.#isReused && this.#mayRepeat && failure === 'closed') {
+      this.#send(true);
     } else {
-      answer(
-        this.#request,
-        this.#response,
-        broken(this.#destination.route, this.#head.host, upstream.replica, error.message),
-      );
+      const how = error instanceof Unread ? 'unread' : this.#odd ? 'odd' : readBroken(error);
+      // Nobody who sends a body that is not read gets another request through behind it.
+      if (how === 'unread') this.#response.shouldKeepAlive = false;
+      answer(this.#request, this.#response, broken(this.#head.host, how));
     }
   }
 
@@ -155,8 +175,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   };
 
   readonly #onClose = () => {
+    if (this.#hasEntered) this.#destination.leave();
     if (this.#response.writableFinished) return;
     this.#isClientGone = true;
     this.#controller?.abort(new Error('The client left.'));
   };
+}
+
+/** Its parser has codes of its own for what is not HTTP. */
+function readBroken(error: Error): Broken {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' ? 'odd' : 'gone';
 }

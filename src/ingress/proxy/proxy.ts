@@ -10,7 +10,7 @@ import type { Status } from './protocol.ts';
 import type { Reach } from './reach.ts';
 import { readKept, writeKept } from './routes-file.ts';
 import type { Kept } from './routes-file.ts';
-import { createProxyServer } from './server.ts';
+import { createProxyServer, MAX_CONNECTIONS } from './server.ts';
 import { Table } from './table.ts';
 
 export interface Start {
@@ -19,6 +19,8 @@ export interface Start {
   readonly port: number;
   readonly boot: string;
   readonly reach: Reach;
+  /** That this process may have open; absent: nobody knows. */
+  readonly descriptors?: number;
   /** How often a port turned out to be a stranger's. */
   strangers(): number;
   log(message: string): void;
@@ -35,7 +37,7 @@ export async function startProxy(start: Start): Promise<Proxy> {
     log(`${paths.routes} is unreadable and is written anew: ${String(error)}`);
     return undefined;
   });
-  const routes = new Table(start.reach);
+  const routes = new Table(start.reach, mostOfOne(start.descriptors));
   const table = kept === undefined ? EMPTY : servable(kept, start.boot);
   routes.apply(table);
   const server = createProxyServer(routes);
@@ -54,6 +56,12 @@ export async function startProxy(start: Start): Promise<Proxy> {
   );
   return proxy;
 }
+
+/** Each takes two descriptors; one instance leaves three quarters to all others. */
+const SHARE = 4;
+
+const mostOfOne = (descriptors = 2 * MAX_CONNECTIONS): number =>
+  Math.floor(Math.min(MAX_CONNECTIONS, descriptors / 2) / SHARE);
 
 const EMPTY: RouteTable = { version: 0, routes: [] };
 

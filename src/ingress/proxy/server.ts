@@ -10,21 +10,30 @@ import { onLastResponse, upgrade } from './upgrade.ts';
 /** Of a request's head, all names and values together. */
 const MAX_HEADER_BYTES = 32 * 1024;
 export interface ServerLimits {
-  readonly headMs: number;
+  readonly headMs?: number;
+  /** Without progress of a body that the application does not read. */
+  readonly unreadMs?: number;
+  /** In flight to one instance. */
+  readonly mostOfOne?: number;
 }
 
 /** With the interval of the check a head that comes too slowly ends within 15 s. */
-const LIMITS: ServerLimits = { headMs: 14_000 };
+const HEAD_MS = 14_000;
 const CHECK_INTERVAL_MS = 1_000;
 /** Longer than the 60 s of common load balancers, so that they and not we end idle connections. */
 const CLIENT_IDLE_MS = 75_000;
 /** Neither side said anything: long enough for any long poll. */
 const SILENCE_MS = 60 * 60_000;
 /** Each takes two descriptors of this process at the most. */
-const MAX_CONNECTIONS = 20_000;
+export const MAX_CONNECTIONS = 20_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
+/** As long as nginx waits between two writes to an application. */
+const UNREAD_MS = 60_000;
 
-export function createProxyServer(table: Table, { headMs }: ServerLimits = LIMITS): Server {
+export function createProxyServer(
+  table: Table,
+  { headMs = HEAD_MS, unreadMs = UNREAD_MS }: ServerLimits = {},
+): Server {
   const forward = (request: IncomingMessage, response: ServerResponse) => {
     const head = readHead(request);
     if (head instanceof Refusal) {
@@ -36,7 +45,7 @@ export function createProxyServer(table: Table, { headMs }: ServerLimits = LIMIT
     if (destination === undefined) answer(request, response, notFound(head.host, table.knows(head.host)));
     else if (destination.upstreams.length === 0)
       answer(request, response, noTarget(destination.route, head.host));
-    else new Exchange(request, response, head, destination).send();
+    else new Exchange(request, response, head, destination, unreadMs).begin();
   };
   const server = createServer(
     {

@@ -3,15 +3,34 @@ import { plainReach } from './reach.ts';
 import type { Reach } from './reach.ts';
 import { Upstream } from './upstream.ts';
 
+/** Requests and WebSockets in flight to one instance, whatever its replicas. */
+interface Crowd {
+  count: number;
+  readonly most: number;
+}
+
 /** Where the requests for a host go. */
 export class Destination {
   readonly route: Route;
   readonly upstreams: readonly Upstream[];
   #turn = 0;
+  readonly #crowd: Crowd;
 
-  constructor(route: Route, upstreams: readonly Upstream[]) {
+  constructor(route: Route, upstreams: readonly Upstream[], crowd: Crowd) {
     this.route = route;
     this.upstreams = upstreams;
+    this.#crowd = crowd;
+  }
+
+  /** False where the instance has as many requests in flight as one may have. */
+  enter(): boolean {
+    if (this.#crowd.count >= this.#crowd.most) return false;
+    this.#crowd.count++;
+    return true;
+  }
+
+  leave(): void {
+    this.#crowd.count--;
   }
 
   /** The one with the least in flight, in turn among equals; one that refused lately only if there is no other. */
@@ -54,8 +73,12 @@ export class Table {
   readonly #leaving = new Set<Upstream>();
   readonly #reach: Reach;
 
-  constructor(reach: Reach = plainReach) {
+  #crowds = new Map<string, Crowd>();
+  readonly #mostOfOne: number;
+
+  constructor(reach: Reach = plainReach, mostOfOne = Infinity) {
     this.#reach = reach;
+    this.#mostOfOne = mostOfOne;
   }
 
   /** The longest path that leads to the request's; else whoever has the whole host. */
@@ -76,14 +99,17 @@ export class Table {
     const upstreams = new Map<string, Upstream>();
     const destinations = new Map<string, Destination>();
     const prefixed = new Map<string, readonly Prefixed[]>();
+    const crowds = new Map<string, Crowd>();
     for (const route of table.routes) {
+      const crowd = this.#crowds.get(route.instance) ?? { count: 0, most: this.#mostOfOne };
+      crowds.set(route.instance, crowd);
       const own = route.targets.map((target) => {
         const key = `${target.replica} ${target.host} ${String(target.port)} ${String(target.user)}`;
         const upstream = upstreams.get(key) ?? before.get(key) ?? new Upstream(target, this.#reach);
         upstreams.set(key, upstream);
         return upstream;
       });
-      const destination = new Destination(route, own);
+      const destination = new Destination(route, own, crowd);
       for (const { host, path } of route.prefixes ?? []) {
         const others = prefixed.get(host) ?? [];
         if (!others.some((other) => other.path === path))
@@ -96,6 +122,7 @@ export class Table {
         if (!destinations.has(host)) destinations.set(host, destination);
       }
     }
+    this.#crowds = crowds;
     this.#destinations = destinations;
     this.#prefixed = prefixed;
     this.#upstreams = upstreams;

@@ -2,11 +2,12 @@ import { request as httpRequest, ServerResponse } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { allRefused, answer, broken, noTarget, notFound, refused } from './answers.ts';
+import { allRefused, answer, broken, crowded, noTarget, notFound, refused } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { readHead, Refusal } from './request-head.ts';
 import type { RequestHead } from './request-head.ts';
 import { responseHeaders } from './response-head.ts';
+import { readReason, sendHead } from './send-head.ts';
 import type { Destination, Table } from './table.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -29,7 +30,11 @@ export function upgrade(table: Table, request: IncomingMessage, client: Duplex, 
   else if (request.method !== 'GET' || head.hasBody) {
     say(request, client, refused(new Refusal('A WebSocket is opened by GET without a body.')));
   } else if (destination.upstreams.length === 0) say(request, client, noTarget(destination.route, head.host));
-  else connect(request, client, first, head, destination, []);
+  else if (!destination.enter()) say(request, client, crowded(head.host));
+  else {
+    client.once('close', () => destination.leave());
+    connect(request, client, first, head, destination, []);
+  }
 }
 
 function connect(
@@ -42,7 +47,7 @@ function connect(
 ): void {
   const upstream = destination.pick(tried);
   if (upstream === undefined) {
-    say(request, client, allRefused(destination.route, head.host));
+    say(request, client, allRefused(head.host));
     return;
   }
   upstream.inFlight++;
@@ -62,7 +67,7 @@ function connect(
   asked.on('response', (response) => {
     stopMinding();
     response.once('close', leave);
-    passOn(request, client, response);
+    passOn(request, client, response, head.host);
   });
   asked.on('error', (error) => {
     stopMinding();
@@ -71,7 +76,7 @@ function connect(
       client.destroy();
     } else if (wasConnected) {
       // A handshake that was sent may have had an effect; one that found no connection had none.
-      say(request, client, broken(destination.route, head.host, upstream.replica, error.message));
+      say(request, client, broken(head.host, error instanceof Silent ? 'silent' : 'gone'));
     } else {
       upstream.avoid();
       connect(request, client, first, head, destination, [...tried, upstream]);
@@ -79,6 +84,8 @@ function connect(
   });
   asked.end();
 }
+
+class Silent extends Error {}
 
 function mindClient(client: Duplex, onGone: () => void): () => void {
   client.once('end', onGone);
@@ -107,7 +114,7 @@ function ask(head: RequestHead, upstream: Upstream, onConnected: () => void): Cl
   });
   asked.setTimeout(HANDSHAKE_MS, () => {
     asked.destroy(
-      new Error(`no answer to the WebSocket's handshake within ${String(HANDSHAKE_MS / 1000)} s`),
+      new Silent(`no answer to the WebSocket's handshake within ${String(HANDSHAKE_MS / 1000)} s`),
     );
   });
   return asked;
@@ -115,7 +122,7 @@ function ask(head: RequestHead, upstream: Upstream, onConnected: () => void): Cl
 
 function switching(response: IncomingMessage): string {
   const { headers } = responseHeaders(response.rawHeaders);
-  let text = `HTTP/1.1 101 ${response.statusMessage ?? ''}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
+  let text = `HTTP/1.1 101 ${readReason(response.statusMessage ?? '')}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     text += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
   }
@@ -147,11 +154,15 @@ function join(
 }
 
 /** The application wants no WebSocket here: its answer goes back, and the connection ends with it. */
-function passOn(request: IncomingMessage, client: Duplex, response: IncomingMessage): void {
+function passOn(request: IncomingMessage, client: Duplex, response: IncomingMessage, host: string): void {
   const { headers, hasDate } = responseHeaders(response.rawHeaders);
   const back = onLastResponse(request, client);
   back.sendDate = !hasDate;
-  back.writeHead(response.statusCode ?? 502, response.statusMessage ?? '', headers);
+  if (!sendHead(back, response.statusCode ?? 0, response.statusMessage ?? '', headers)) {
+    response.destroy();
+    answer(request, back, broken(host, 'odd'));
+    return;
+  }
   response.on('error', () => client.destroy());
   back.on('close', () => response.destroy());
   response.pipe(back);

@@ -36,10 +36,10 @@ test('an instance without replicas is answered 503 with the reason, as text or J
   const text = await ask(proxy.port);
   assert.equal(text.status, 503);
   assert.equal(text.headers['retry-after'], '1');
-  assert.equal(text.text, `The instance shop-web behind ${HOST} is stopped. Try again later.\n`);
+  assert.equal(text.text, `The application behind ${HOST} is stopped. Try again later.\n`);
   const json = await ask(proxy.port, { headers: { Accept: 'application/json' } });
   const body: unknown = JSON.parse(json.text);
-  assert.deepEqual(body, { status: 503, message: text.text.trim(), host: HOST, instance: 'shop-web' });
+  assert.deepEqual(body, { status: 503, message: text.text.trim(), host: HOST });
 });
 
 test('hop-by-hop headers end here, forwarded ones are overwritten, the rest passes as spelled', async (t) => {

@@ -104,7 +104,7 @@ test('a WebSocket to nowhere is answered as a request would be', async (t) => {
   proxy.route(aRoute([]));
   assert.match(await sendRaw(proxy.port, HANDSHAKE), /^HTTP\/1\.1 503 [^]*has no healthy replica/);
   proxy.route(aRoute([target(await aDeadPort(t))]));
-  assert.match(await sendRaw(proxy.port, HANDSHAKE), /^HTTP\/1\.1 503 [^]*accepts connections/);
+  assert.match(await sendRaw(proxy.port, HANDSHAKE), /^HTTP\/1\.1 503 [^]*accepts no connections/);
 });
 
 test('a client that leaves during the handshake leaves nothing behind', async (t) => {
