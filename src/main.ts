@@ -216,7 +216,6 @@ export async function startPlatform(
     maxPackageBytes: parts.limits.maxPackageBytes,
     log,
   });
-  await routes.publish();
   engine.start();
   watcher.start();
   pushes.start();

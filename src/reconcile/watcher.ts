@@ -48,8 +48,9 @@ export class Watcher {
   }
 
   start(): void {
-    void this.#follow();
     void this.#lookAgainAndAgain();
+    // A look at one instance publishes routes, which waits for the first look at all.
+    void this.#settings.routes.whenObserved.then(() => this.#follow());
   }
 
   async stop(): Promise<void> {
@@ -115,7 +116,7 @@ export class Watcher {
           'replicas run here of an instance that the store does not know; they are left alone',
         );
     }
-    if (isChanged) await this.#settings.routes.publish();
+    if (this.#settings.routes.markObserved() || isChanged) await this.#settings.routes.publish();
   }
 
   async #observeAll(): Promise<Look | undefined> {

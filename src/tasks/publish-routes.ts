@@ -1,8 +1,12 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Route } from '../domain/routes.ts';
+import { Problem } from '../domain/errors.ts';
 import { replicaName } from '../domain/rollout.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import type { Store } from '../store/open.ts';
 import { listRoutable } from '../store/routable.ts';
+
+const PATIENCE_MS = 30_000;
 
 /**
  * Tells the ingress what the store says. One table after the other: of two at once the later never carries the older,
@@ -14,13 +18,49 @@ export class RoutePublisher {
   #last: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
+  readonly #observed = Promise.withResolvers<void>();
+  #isObserved = false;
+
   constructor(store: Store, ingress: Ingress) {
     this.#store = store;
     this.#ingress = ingress;
   }
 
+  /**
+   * What the store remembers of replicas is of this life of the platform from now on. Before, a port may be another's:
+   * the machine was started again, or the data directory restored. True the first time.
+   */
+  markObserved(): boolean {
+    const isFirst = !this.#isObserved;
+    this.#isObserved = true;
+    this.#observed.resolve();
+    return isFirst;
+  }
+
+  get whenObserved(): Promise<void> {
+    return this.#observed.promise;
+  }
+
   /** Resolves when everything that was committed before this call is in force. */
-  publish(): Promise<void> {
+  async publish(): Promise<void> {
+    if (!this.#isObserved) await this.#awaitObserved();
+    return this.#publish();
+  }
+
+  async #awaitObserved(): Promise<void> {
+    const patience = new AbortController();
+    const tooLong = setTimeout(PATIENCE_MS, 'tooLong', { signal: patience.signal, ref: false });
+    const first = await Promise.race([this.#observed.promise, tooLong.catch(() => undefined)]);
+    patience.abort();
+    if (first !== 'tooLong') return;
+    throw new Problem(
+      'unavailable',
+      `No route is changed before the platform has seen what runs since its start; it saw nothing for ${PATIENCE_MS / 1000} s. ` +
+        'Look at /readyz?verbose for what is not there.',
+    );
+  }
+
+  #publish(): Promise<void> {
     this.#next ??= this.#last.then(() => {
       this.#next = undefined;
       const sent = this.#send();
@@ -63,6 +103,6 @@ export async function drain(
     stop.throwIfAborted();
     const inFlight = await parts.ingress.inFlight();
     if (replicas.every((replica) => !inFlight[replica])) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    await setTimeout(LOOK_AGAIN_MS);
   }
 }

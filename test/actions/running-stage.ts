@@ -69,6 +69,7 @@ export class RunningStage {
     this.artifacts = new ArtifactStore(dataDir);
     this.builds = new BuildStore(dataDir);
     const routes = new RoutePublisher(store, this.ingress);
+    routes.markObserved();
     this.#makeEngine = () =>
       createEngine({
         store,
