@@ -75,6 +75,7 @@ export async function startPlatform(
   const store = await openStore({
     dataDir: data.path,
     log,
+    place: { run: randomUUID(), hostName: data.host.name },
     ...(databaseUrl !== undefined && { url: databaseUrl }),
   });
   await seedPlatform(store, {
@@ -193,7 +194,7 @@ export async function startPlatform(
     log,
   });
   const readiness = new Readiness([
-    storeNeeded(store.read),
+    storeNeeded(store),
     supervisorNeeded(() => driver.reach()),
     proxyNeeded(() => ingress.inFlight()),
     diskNeeded(data.path),

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { Db } from './store/open.ts';
+import type { Store } from './store/open.ts';
 
 /** A part without which requests are accepted in vain. */
 export interface Needed {
@@ -55,8 +55,8 @@ export class Readiness {
   }
 }
 
-export const storeNeeded = (read: Db): Needed => ({
-  check: () => read.selectFrom('projects').select('id').limit(1).execute(),
+export const storeNeeded = (store: Pick<Store, 'check'>): Needed => ({
+  check: () => store.check(),
   lack: 'The store does not answer; look at the database, or at the disk of the data directory',
 });
 

@@ -43,7 +43,7 @@ test('a store that fails is named, and is fine again when it answers', async (t)
     await drop();
     rmSync(dataDir, { recursive: true });
   });
-  const readiness = new Readiness([storeNeeded(store.read)]);
+  const readiness = new Readiness([storeNeeded(store)]);
   assert.equal(await readiness.lacking(), undefined);
   fault = Object.assign(new Error('disk I/O error'), { code: 'EIO' });
   assert.match((await readiness.lacking()) ?? '', /^The store does not answer; look at the database/);

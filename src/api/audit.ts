@@ -33,6 +33,7 @@ const changing = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 export function auditedStore(store: Store, clock: Clock): Store {
   return {
     read: store.read,
+    check: () => store.check(),
     close: () => store.close(),
     write(work) {
       const change = underWay.getStore();

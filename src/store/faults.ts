@@ -27,6 +27,33 @@ export const storeUnavailable = (cause: unknown): Problem =>
     { cause },
   );
 
+/** The connection broke while the change was being committed, and nobody could tell since whether it was. */
+export const outcomeUnknown = (cause: unknown): Problem =>
+  new Problem(
+    'unavailable',
+    `The connection to the database was lost while the change was being stored (${cause instanceof Error ? cause.message : String(cause)}); whether it was stored is not known. Look at what is there, or repeat the request: while its job is open, the same request gets the same job.`,
+    {},
+    { cause },
+  );
+
+/** Another platform may have the database: nothing of this one counts. */
+export const placeLost = (): Problem =>
+  new Problem(
+    'unavailable',
+    'This platform cannot prove at the moment that it is the only one on the database, so nothing was changed; repeat the request. If it goes on, look whether the database server answers and whether another platform was started on it.',
+  );
+
+const UNSTORABLE = /\0/g;
+
+/**
+ * Text as both databases can hold it. What people send is refused at the request; this is for what programs print:
+ * NUL, which PostgreSQL refuses, and halves of surrogate pairs, which have no form in UTF-8, become U+FFFD.
+ */
+export function storable(text: string): string {
+  const whole = text.isWellFormed() ? text : text.toWellFormed();
+  return whole.includes('\0') ? whole.replace(UNSTORABLE, '\uFFFD') : whole;
+}
+
 /** Called with each statement before it runs; a throw stands for a fault of the database. For tests. */
 export type Tap = (sql: string) => void;
 

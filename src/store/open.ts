@@ -5,7 +5,9 @@ import type { Tap } from './faults.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { postgresDatabase, PostgresWriter } from './postgres.ts';
+import { type Holder, holderText, Place } from './postgres-place.ts';
 import { SqliteConnection, sqliteDialect } from './sqlite.ts';
+import { SqliteFiles } from './sqlite-files.ts';
 import type { Tables } from './tables.ts';
 
 /** A transaction under way. Work done with it must await nothing but its own queries. */
@@ -24,6 +26,8 @@ export interface Store {
    * Fails with a Problem of code `unavailable` when the database cannot be used now.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Throws where it cannot be read or may not be written now. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +40,8 @@ export interface StoreSettings {
   readonly url?: string;
   readonly dataDir: string;
   readonly log: StoreLog;
+  /** The platform that is to be the only one on a shared database; absent: whoever opens it does not ask. */
+  readonly place?: Holder;
   /** Sees every statement before it runs; a throw stands for a fault of the database. */
   readonly tap?: Tap;
 }
@@ -70,9 +76,17 @@ async function openSqlite({ dataDir, tap, log }: StoreSettings): Promise<Store> 
   const reader = new SqliteConnection(file, true, tap);
   const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) });
   const commits = new GroupCommit(writer);
+  const files = new SqliteFiles(file);
   return {
     read,
-    write: (work) => commits.write(work),
+    async write(work) {
+      files.assertThere();
+      return commits.write(work);
+    },
+    async check() {
+      files.assertThere();
+      await look(read);
+    },
     async close() {
       await commits.close();
       await read.destroy();
@@ -82,17 +96,39 @@ async function openSqlite({ dataDir, tap, log }: StoreSettings): Promise<Store> 
   };
 }
 
-async function openPostgres({ log, tap }: StoreSettings, url: string): Promise<Store> {
+async function openPostgres({ log, tap, place }: StoreSettings, url: string): Promise<Store> {
   const onIdleFault = (error: Error) => log.warn({ err: error }, 'a connection to the database broke');
-  await migratePostgres({ url, onIdleFault }, tellUnknown(log));
-  const db = postgresDatabase({ url, onIdleFault, ...(tap ? { tap } : {}) });
-  const writer = new PostgresWriter(db);
+  const held = place && (await Place.take(url, place, log));
+  try {
+    await migratePostgres({ url, onIdleFault }, tellUnknown(log));
+    await held?.announce();
+  } catch (error) {
+    await held?.close();
+    throw error;
+  }
+  const holder = place && holderText(place);
+  const db = postgresDatabase({
+    url,
+    onIdleFault,
+    ...(tap ? { tap } : {}),
+    ...(holder !== undefined && { holder }),
+  });
+  const writer = new PostgresWriter(db, () => held?.assertHeld());
   return {
     read: db,
     write: (work) => writer.write(work),
-    close: () => db.destroy(),
+    async check() {
+      held?.assertHeld();
+      await look(db);
+    },
+    async close() {
+      await db.destroy();
+      await held?.close();
+    },
   };
 }
+
+const look = (read: Kysely<Tables>) => read.selectFrom('projects').select('id').limit(1).execute();
 
 const tellUnknown = (log: StoreLog) => (migration: string) =>
   log.warn(

@@ -12,7 +12,16 @@ import {
 } from 'kysely';
 import { DatabaseError, Pool, types } from 'pg';
 import { Problem } from '../domain/errors.ts';
-import { codeOf, Conflict, isSystemFault, storeUnavailable, type Tap, UniqueViolation } from './faults.ts';
+import {
+  codeOf,
+  Conflict,
+  isSystemFault,
+  storable,
+  storeUnavailable,
+  type Tap,
+  UniqueViolation,
+} from './faults.ts';
+import { sessionPool } from './postgres-session.ts';
 import type { Tables } from './tables.ts';
 
 /** Connections of one platform process; PostgreSQL's own default is 100 for all. */
@@ -41,6 +50,8 @@ export interface PoolSettings {
   readonly statementTimeoutMs?: number;
   readonly tap?: Tap;
   readonly onIdleFault: (error: Error) => void;
+  /** What facts name as the platform while it may write; absent: nobody asks. */
+  readonly holder?: string;
 }
 
 function openPool(settings: PoolSettings): Pool {
@@ -79,7 +90,10 @@ class WatchedConnection implements DatabaseConnection {
   executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     return translated(() => {
       this.#tap?.(query.sql);
-      return this.inner.executeQuery<R>(query);
+      const parameters = query.parameters.map((value) =>
+        typeof value === 'string' ? storable(value) : value,
+      );
+      return this.inner.executeQuery<R>({ ...query, parameters });
     });
   }
   streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
@@ -159,6 +173,7 @@ const isTermination = (error: unknown): boolean =>
   );
 
 function translate(error: unknown): unknown {
+  if (error instanceof Problem) return error;
   const code = codeOf(error);
   if (code === '23505') {
     const constraint = error instanceof DatabaseError ? (error.constraint ?? '') : '';
@@ -175,7 +190,10 @@ function translate(error: unknown): unknown {
 }
 
 export function postgresDatabase(settings: PoolSettings): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: new Dialect({ pool: openPool(settings) }, settings.tap) });
+  // Migrations run before there are tables to look into.
+  const isGuarded = settings.statementTimeoutMs !== 0;
+  const pool = sessionPool(openPool(settings), settings.holder, isGuarded);
+  return new Kysely<Tables>({ dialect: new Dialect({ pool }, settings.tap) });
 }
 
 /**
@@ -185,13 +203,16 @@ export function postgresDatabase(settings: PoolSettings): Kysely<Tables> {
  */
 export class PostgresWriter {
   readonly #db: Kysely<Tables>;
+  readonly #assertMayWrite: () => void;
   #underWay = 0;
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, assertMayWrite: () => void = () => {}) {
     this.#db = db;
+    this.#assertMayWrite = assertMayWrite;
   }
 
   async write<T>(work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
+    this.#assertMayWrite();
     if (this.#underWay >= MAX_WAITING) {
       throw new Problem(
         'unavailable',

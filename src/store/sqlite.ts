@@ -7,7 +7,7 @@ import {
   type SqliteDatabase,
   type SqliteStatement,
 } from 'kysely';
-import { codeOf, isSystemFault, storeUnavailable, type Tap, UniqueViolation } from './faults.ts';
+import { codeOf, isSystemFault, storable, storeUnavailable, type Tap, UniqueViolation } from './faults.ts';
 
 /** How long a statement waits for another process (a backup, a second reader's checkpoint). It blocks the process. */
 const BUSY_TIMEOUT_MS = 2_000;
@@ -155,8 +155,8 @@ export class SqliteConnection {
 }
 
 function bindable(value: unknown): SQLInputValue {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
-    return value;
+  if (typeof value === 'string') return storable(value);
+  if (value === null || typeof value === 'number' || typeof value === 'bigint') return value;
   throw new TypeError(`A statement was given ${typeof value}; expected text, a number or null.`);
 }
 

@@ -31,6 +31,7 @@ export async function openInMemory(): Promise<SimulatedDatabase> {
   const store: Store = {
     read,
     write: (work) => commits.write(work),
+    check: () => Promise.resolve(),
     async close() {
       await commits.close();
       await read.destroy();

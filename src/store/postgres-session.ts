@@ -1,0 +1,107 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import type { Pool, PoolClient } from 'pg';
+import { outcomeUnknown, placeLost, storeUnavailable } from './faults.ts';
+
+/** How long a commit whose answer was lost is asked about; a server that restarts needs seconds. */
+const ASK_MOST_MS = 8_000;
+const ASK_EVERY_MS = 100;
+
+/**
+ * Sent with the beginning of each transaction, at no cost of a round trip: its number, by which its outcome can be
+ * asked for, and whose the database is, so that a platform that lost its place writes nothing more.
+ */
+const PROOF =
+  "select txid_current()::text as id, (select value from facts where name = 'platform') as holder";
+
+interface Proof {
+  readonly id: string;
+  readonly holder: string | null;
+}
+
+/** The pool as Kysely sees it. Without a holder, as migrations need it, transactions are left as they are. */
+export function sessionPool(pool: Pool, holder: string | undefined, isGuarded: boolean): PostgresPool {
+  return {
+    options: pool.options,
+    connect: async () => new Session(pool, await pool.connect(), holder, isGuarded),
+    end: () => pool.end(),
+  };
+}
+
+/** One connection while it is handed out. */
+class Session implements PostgresPoolClient {
+  readonly #pool: Pool;
+  readonly #client: PoolClient;
+  readonly #holder: string | undefined;
+  readonly #isGuarded: boolean;
+  #transaction: string | undefined;
+
+  constructor(pool: Pool, client: PoolClient, holder: string | undefined, isGuarded: boolean) {
+    this.#pool = pool;
+    this.#client = client;
+    this.#holder = holder;
+    this.#isGuarded = isGuarded;
+  }
+
+  query<R>(statement: unknown, parameters?: readonly unknown[]): never & R;
+  async query(statement: unknown, parameters: readonly unknown[] = []): Promise<unknown> {
+    if (typeof statement !== 'string') throw new TypeError('Cursors are not used here.');
+    if (this.#isGuarded && statement.startsWith('start transaction')) return this.#begin(statement);
+    if (statement === 'commit' && this.#transaction !== undefined) return this.#commit(this.#transaction);
+    return this.#client.query(statement, [...parameters]);
+  }
+
+  release(destroy?: boolean): void {
+    this.#client.release(destroy);
+  }
+
+  async #begin(statement: string): Promise<PostgresQueryResult<never>> {
+    const answers: unknown = await this.#client.query(`${statement}; ${PROOF}`);
+    const proof = proofIn(answers);
+    if (this.#holder !== undefined && proof.holder !== this.#holder) {
+      await this.#client.query('rollback');
+      throw placeLost();
+    }
+    this.#transaction = proof.id;
+    return { command: 'SELECT', rowCount: 0, rows: [] };
+  }
+
+  async #commit(transaction: string): Promise<unknown> {
+    this.#transaction = undefined;
+    try {
+      return await this.#client.query('commit');
+    } catch (error) {
+      // It may have been done all the same: only its answer is known to be lost.
+      const outcome = await outcomeOf(this.#pool, transaction);
+      if (outcome === 'committed') return { command: 'COMMIT', rowCount: 0, rows: [] };
+      throw outcome === 'aborted' ? storeUnavailable(error) : outcomeUnknown(error);
+    }
+  }
+}
+
+function proofIn(answers: unknown): Proof {
+  const last: unknown = Array.isArray(answers) ? answers.at(-1) : undefined;
+  const rows: unknown = Object(last).rows;
+  const row: unknown = Array.isArray(rows) ? rows[0] : undefined;
+  const { id, holder }: { id?: unknown; holder?: unknown } = Object(row);
+  if (typeof id !== 'string') throw new Error('The database did not tell the number of a transaction.');
+  return { id, holder: typeof holder === 'string' ? holder : null };
+}
+
+async function outcomeOf(pool: Pool, transaction: string): Promise<'committed' | 'aborted' | 'unknown'> {
+  for (const end = performance.now() + ASK_MOST_MS; performance.now() < end; await pause(ASK_EVERY_MS)) {
+    try {
+      const { rows } = await pool.query<{ status: string | null }>(
+        'select txid_status($1::bigint) as status',
+        [transaction],
+      );
+      const status = rows[0]?.status;
+      if (status === 'committed' || status === 'aborted') return status;
+      // Too old to be known, or of another server: nobody will know.
+      if (status !== 'in progress') return 'unknown';
+    } catch {
+      // Not there yet.
+    }
+  }
+  return 'unknown';
+}
