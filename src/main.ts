@@ -33,6 +33,7 @@ import { keepNode, removeOldNodes } from './runtimes/own-node.ts';
 import { openPlatformLog } from './platform-log.ts';
 import { SettingError, type Settings } from './settings.ts';
 import { isNamedByLaunch } from './store/artifacts.ts';
+import { listUsersOfBuilds } from './store/artifacts.ts';
 import { openStore } from './store/open.ts';
 import { lastMoment } from './store/observations.ts';
 import type { Parts } from './tasks/parts.ts';
@@ -113,8 +114,12 @@ export async function startPlatform(
   const artifacts = new ArtifactStore(data.path);
   const isUnfenced = unfenced.has('confined-steps');
   const steps = new Steps({ dataDir: data.path, isUnfenced, ...(users && { users: users.steps }) });
-  const builds = new BuildStore(data.path, { isMaker: steps.isMaker });
+  const builds = new BuildStore(data.path, {
+    isMaker: steps.isMaker,
+    warn: (fields, message) => log.warn(fields, message),
+  });
   await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers(), steps.removeLeftovers()]);
+  await builds.closeFormer(await listUsersOfBuilds(store.read));
   const locator = createLocator({
     overrides: settings.runtimeOverrides,
     path: settings.searchPath,

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { BuildStore } from '../builds/build-store.ts';
 import { deleteUnnamedArtifact, listNamedBuilds, listUnnamedArtifacts } from '../store/artifacts.ts';
@@ -93,14 +92,8 @@ export class Collector {
     if (built.length === 0) return;
     const named = await listNamedBuilds(store.read, built);
     for (const key of built.filter((each) => !named.has(each))) {
-      if (now() - (await usedTime(builds.dir(key))) < UNNAMED_MOST_MS) continue;
-      await builds.remove(key);
-      log.info({ build: key }, 'a build that no release names was removed');
+      if (await builds.removeUnused(key, now() - UNNAMED_MOST_MS))
+        log.info({ build: key }, 'a build that no release names was removed');
     }
   }
-}
-
-/** A build is touched whenever a release takes it. */
-async function usedTime(dir: string): Promise<number> {
-  return (await stat(dir)).mtimeMs;
 }

@@ -162,3 +162,23 @@ export async function isNamedByLaunch(db: Db, path: string): Promise<boolean> {
     .executeTakeFirst();
   return row !== undefined;
 }
+
+/** Numeric users of the instances whose rollouts that are not retired run from a build. */
+export async function listUsersOfBuilds(db: Db): Promise<ReadonlyMap<BuildKey, ReadonlySet<number>>> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .innerJoin('releases', 'releases.id', 'rollouts.release_id')
+    .innerJoin('instances', 'instances.id', 'rollouts.instance_id')
+    .select(['releases.build_key', 'instances.uid'])
+    .where('rollouts.retire_time', 'is', null)
+    .where('releases.build_key', 'is not', null)
+    .distinct()
+    .execute();
+  const users = new Map<BuildKey, Set<number>>();
+  for (const { build_key: name, uid } of rows) {
+    if (name === null || uid === null) continue;
+    const key = buildKey(name);
+    users.set(key, (users.get(key) ?? new Set()).add(uid));
+  }
+  return users;
+}

@@ -4,6 +4,7 @@ import { runStep } from '../builds/run-step.ts';
 import { unpack } from '../builds/unpack.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
+import type { Release } from '../domain/release.ts';
 import type { Task } from '../jobs/kind.ts';
 import type { BuildContext, Executables, Runtime } from '../runtimes/runtime.ts';
 import { updateRelease } from '../store/releases.ts';
@@ -11,7 +12,7 @@ import { loadInstance, loadRelease, loadRuntime } from './load-rollout.ts';
 import type { Parts } from './parts.ts';
 
 /** Rises when the same package would be built into something else. */
-const BUILDER = '1';
+const BUILDER = '2';
 
 /** Makes the package runnable: a sealed directory named by all that went into it, and how it is launched. */
 export const buildRelease: Task<Parts> = {
@@ -20,8 +21,8 @@ export const buildRelease: Task<Parts> = {
     if (!plan.next) return;
     const instance = await loadInstance(parts, plan.instance);
     const release = await loadRelease(parts, instance, plan.next.rollout);
-    if (release.launch) return;
     const { digest, fileName } = release;
+    if (release.launch && (await isThere(parts, release))) return;
     if (!digest || fileName === undefined) {
       throw new Problem(
         'artifactUnavailable',
@@ -40,6 +41,12 @@ export const buildRelease: Task<Parts> = {
     await write((tx) => updateRelease(tx, release.id, { build: key, launch }));
   },
 };
+
+/** A build that was lost is made again as long as its package is kept. */
+async function isThere(parts: Parts, { build, digest }: Release): Promise<boolean> {
+  if (!build || (await parts.builds.use(build))) return true;
+  return !digest || !(await parts.artifacts.has(digest));
+}
 
 const versionsOf = (executables: Executables): readonly string[] =>
   [...executables.values()].map(({ version }) => version);

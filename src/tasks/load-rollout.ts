@@ -70,6 +70,8 @@ export async function loadRollout(
 ): Promise<Rollout> {
   const kept = await findRolloutContent(parts.store.read, instance.id, number);
   const content = kept ?? (await write((tx) => begin(parts, tx, instance, number)));
+  // From here on it is about to be started from: nobody collects it.
+  await parts.builds.use(content.workload.build);
   return {
     instance: instance.id,
     number,

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { runStep } from '../../src/builds/run-step.ts';
+import { runStep, type StepLimits } from '../../src/builds/run-step.ts';
 import { Steps } from '../../src/builds/steps.ts';
 
 /** A data directory with a secret in it, and steps of builds beside it. */
@@ -10,7 +10,7 @@ export interface StepsStage {
   readonly dataDir: string;
   readonly steps: Steps;
   /** One step of a package, as the platform runs it. */
-  run(dir: string, command: string, user: number): Promise<string>;
+  run(dir: string, command: string, user: number, limits?: Partial<StepLimits>): Promise<string>;
 }
 
 export function stepsStage(t: TestContext, isUnfenced: boolean): StepsStage {
@@ -21,11 +21,12 @@ export function stepsStage(t: TestContext, isUnfenced: boolean): StepsStage {
   return {
     dataDir: root,
     steps,
-    run: (dir, command, user) =>
+    run: (dir, command, user, limits = {}) =>
       runStep({
         argv: ['/bin/sh', '-c', command],
         dir,
         user,
+        limits,
         fence: steps.fence([process.execPath]),
         signal: new AbortController().signal,
       }),

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
-import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,14 +53,14 @@ test('a key tells builds apart by their parts and by where one part ends', () =>
   assert.notEqual(buildKeyOf('a', 'b'), buildKeyOf('ab', ''));
 });
 
-test('a build is whole, read-only and readable by every application once it is there', async (t) => {
+test('a build is whole, read-only and closed to all but its own group once it is there', async (t) => {
   const { store } = await aStore(t);
   assert.equal(await store.has(key), false);
   const dir = await store.ensure(key, makeApp);
   assert.equal(dir, store.dir(key));
   assert.equal(await store.has(key), true);
   assert.deepEqual(await store.list(), [key]);
-  assert.equal(await modeOf(dir), 0o555);
+  assert.equal(await modeOf(dir), isRoot ? 0o750 : 0o500);
   assert.equal(await modeOf(dir, 'package'), 0o555);
   assert.equal(await modeOf(dir, 'package', 'app.js'), 0o444);
   assert.equal(await modeOf(dir, 'package', 'bin', 'run'), 0o555);
@@ -241,7 +254,92 @@ test('what is no key names no directory', async (t) => {
   }
 });
 
+test('a build that is used is not collected, and one that is being collected is made anew', async (t) => {
+  const { store } = await aStore(t);
+  const longAgo = new Date(1_000_000);
+  const dir = await store.ensure(key, makeApp);
+  const soon = Date.now() - 60_000;
+  await utimes(dir, longAgo, longAgo);
+  // Seen as unused, then taken by a release, and only then removed: the look before does not count.
+  await store.ensure(key, () => Promise.reject(new Error('made again')));
+  assert.equal(await store.removeUnused(key, soon), false);
+  await utimes(dir, longAgo, longAgo);
+  assert.equal(await store.use(key), true);
+  assert.equal(await store.removeUnused(key, soon), false);
+  assert.equal(await store.has(key), true);
+  // All at once, many times: whoever asked has a whole build in the end.
+  for (let round = 0; round < 50; round += 1) {
+    await utimes(dir, longAgo, longAgo);
+    const works = [
+      () => store.removeUnused(key, soon),
+      () => store.ensure(key, makeApp),
+      () => store.use(key),
+    ];
+    const order = works.map((work, index) => ({ work, at: (index + round) % works.length }));
+    await Promise.all(order.toSorted((one, other) => one.at - other.at).map(({ work }) => work()));
+    assert.equal(await store.has(key), true, `round ${round}`);
+    assert.equal(await readFile(join(dir, 'package', 'app.js'), 'utf8'), 'app');
+  }
+  await store.remove(key);
+  assert.equal(await store.use(key), false);
+});
+
+test('a leftover that cannot be removed is told and passed over', async (t) => {
+  const { dataDir } = await aStore(t);
+  const told: string[] = [];
+  const store = new BuildStore(dataDir, { warn: (_, message) => told.push(message) });
+  await makeApp(join(dataDir, 'builds', buildKeyOf('half')));
+  // No time at all is left for it, as for one that takes too long.
+  await store.removeLeftovers(-1_000_000);
+  const left = await readdir(join(dataDir, 'builds'));
+  assert.ok(left.length === 0 || told.length > 0, 'nothing was told');
+  await store.removeLeftovers();
+  assert.deepEqual(await readdir(join(dataDir, 'builds')), []);
+});
+
 if (isRoot) {
+  test('each build has a group of its own, which no other has, in this run and the next', async (t) => {
+    const { store, dataDir } = await aStore(t);
+    const twin = buildKey(`${key.slice(0, 10)}${'0'.repeat(54)}`);
+    const dirs = [await store.ensure(key, makeApp), await new BuildStore(dataDir).ensure(twin, makeApp)];
+    const groups = await Promise.all(dirs.map(async (dir) => (await stat(dir)).gid));
+    assert.equal(new Set(groups).size, 2);
+    for (const group of groups) assert.ok(group >= 0x7000_0000, String(group));
+    const cat = (extra: readonly string[]) =>
+      spawnSync(
+        'setpriv',
+        ['--reuid=200001', '--regid=200001', ...extra, 'cat', join(dirs[0] ?? '', 'package', 'app.js')],
+        {
+          encoding: 'utf8',
+        },
+      );
+    await chmod(dataDir, 0o711);
+    assert.equal(cat([`--groups=${groups[0]}`]).stdout, 'app');
+    for (const extra of [[`--groups=${groups[1]}`], ['--clear-groups']])
+      assert.notEqual(cat(extra).status, 0);
+  });
+
+  test('builds of the version before are closed at start, without taking them from what runs', async (t) => {
+    const { store, dataDir } = await aStore(t);
+    const keys = ['unused', 'of one', 'of two'].map((name) => buildKeyOf(name));
+    const dirs = await Promise.all(keys.map((each) => store.ensure(each, makeApp)));
+    for (const dir of dirs) {
+      await chown(dir, 0, 0);
+      await chmod(dir, 0o555);
+    }
+    const [, one = key, two = key] = keys;
+    const users = new Map([
+      [one, new Set([200_007])],
+      [two, new Set([200_007, 200_008])],
+    ]);
+    await new BuildStore(dataDir).closeFormer(users);
+    const seen = await Promise.all(dirs.map(async (dir) => [(await stat(dir)).gid, await modeOf(dir)]));
+    assert.ok((seen[0]?.[0] ?? 0) >= 0x7000_0000);
+    assert.deepEqual([seen[0]?.[1], ...seen.slice(1)], [0o750, [200_007, 0o750], [0, 0o555]]);
+    await new BuildStore(dataDir).closeFormer(new Map());
+    assert.equal(await modeOf(dirs[2] ?? ''), 0o750);
+  });
+
   test('as root, a build belongs to root however its steps ran', async (t) => {
     const { store } = await aStore(t);
     const dir = await store.ensure(key, async (place) => {
