@@ -106,7 +106,7 @@ function ways(dataDir: string, rollout: Rollout): (Lack | undefined)[] {
     command !== undefined && isAbsolute(command) ? command : '/',
     rollout.releaseDir,
     join(dataDir, 'replicas'),
-  ].map((path) => blockedAt(path, user));
+  ].map((path) => blockedAt(path, user, rollout.releaseDir));
   return [...new Set(blocked)].map((dir) =>
     dir === undefined
       ? undefined
@@ -117,10 +117,10 @@ function ways(dataDir: string, rollout: Rollout): (Lack | undefined)[] {
   );
 }
 
-function blockedAt(path: string, user: number): string | undefined {
+function blockedAt(path: string, user: number, releaseDir: string): string | undefined {
   // A link leads over two ways, and both must be open.
   const ends = existsSync(path) ? [path, realpathSync(path)] : [path];
-  return ends.flatMap(directoriesTo).find((dir) => existsSync(dir) && !mayEnter(dir, user));
+  return ends.flatMap(directoriesTo).find((dir) => existsSync(dir) && !mayEnter(dir, user, releaseDir));
 }
 
 function directoriesTo(path: string): string[] {
@@ -131,9 +131,14 @@ function directoriesTo(path: string): string[] {
   return dirs;
 }
 
-function mayEnter(dir: string, user: number): boolean {
+function mayEnter(dir: string, user: number, releaseDir: string): boolean {
   const { mode, uid, gid } = statSync(dir);
   if (uid === user) return (mode & 0o100) !== 0;
-  if (gid === user) return (mode & 0o010) !== 0;
+  // Whoever starts an application puts it into the group of its build.
+  const isOfItsGroup = gid === user || (uid === 0 && gid !== 0 && isSame(dir, releaseDir));
+  if (isOfItsGroup) return (mode & 0o010) !== 0;
   return (mode & 0o001) !== 0;
 }
+
+const isSame = (dir: string, other: string): boolean =>
+  dir === other || (existsSync(other) && dir === realpathSync(other));
