@@ -22,6 +22,7 @@ import type { Db, Tx } from '../store/open.ts';
 import { unique } from '../store/tables.ts';
 import type { Caller, Services } from './caller.ts';
 import { sealVariables } from './seal-variables.ts';
+import { assertVariables } from '../domain/variables.ts';
 
 export interface ApplicationRequest {
   readonly name: string;
@@ -144,6 +145,7 @@ export async function setApplicationConfiguration(
     }
     const [stored] = await listApplicationConfigurations(tx, id, environment);
     const env = sealVariables(services, variables, stored?.env ?? []);
+    assertVariables(env, 'The variables of the application (configuration.env)');
     const configuration = { application: id, environment, project: caller.project, env };
     await upsertApplicationConfiguration(tx, configuration);
     return configuration;

@@ -123,29 +123,45 @@ async function assertOpens(tx: Tx, caller: Caller, source: ComponentSource | und
   await assertAuthorized(tx, caller.project, { repoUrl, ...(repoAuth !== undefined && { auth: repoAuth }) });
 }
 
-/** Without instances it is gone at once. With instances it needs `force`, which opens the jobs that delete them too. */
+/** Instances whose deletion is opened in one transaction: a component may have thousands. */
+const BATCH = 100;
+
+/**
+ * Without instances it is gone at once. With instances it needs `force`, which marks it, so that none is made in it any
+ * more, and then opens the jobs that delete them, batch by batch. Whatever ends it in the midst of that: the same
+ * request again goes on with those that are left.
+ */
 export async function removeComponent(
   services: Services,
   caller: Caller,
   scope: ComponentScope,
   options: { readonly force: boolean },
 ): Promise<void> {
-  await services.store.write(async (tx) => {
+  const left = await services.store.write(async (tx) => {
     await applicationOf(tx, caller, scope.application);
     if (!(await lockComponent(tx, caller.project, scope.application, scope.component))) throw unknown(scope);
     const byComponent = await listInstancesOfComponents(tx, caller.project, [scope.component]);
     const instances = byComponent.get(scope.component) ?? [];
-    if (instances.length === 0) return deleteComponent(tx, scope.component);
+    if (instances.length === 0) {
+      await deleteComponent(tx, scope.component);
+      return [];
+    }
     if (!options.force) {
       throw new Problem(
         'componentHasInstances',
         `Component ${scope.component} has instances (${instances.length}); delete them first, or send force=true to delete them too.`,
       );
     }
-    for (const { id } of instances) await removeInstance(services, tx, caller, id);
     await markComponentDeleting(tx, scope.component, services.now());
+    return instances.map(({ id }) => id);
   });
-  services.wake();
+  for (let from = 0; from < left.length; from += BATCH) {
+    const batch = left.slice(from, from + BATCH);
+    await services.store.write(async (tx) => {
+      for (const id of batch) await removeInstance(services, tx, caller, id);
+    });
+    services.wake();
+  }
 }
 
 async function removeInstance(services: Services, tx: Tx, caller: Caller, id: InstanceId): Promise<void> {

@@ -23,6 +23,7 @@ import type { Services } from './caller.ts';
 import { planLogs } from './plan-logs.ts';
 import { assertApart, planVolumes } from './plan-volumes.ts';
 import { sealVariables } from './seal-variables.ts';
+import { assertVariables } from '../domain/variables.ts';
 
 type Sealing = Pick<Services, 'key' | 'newNonce' | 'newId' | 'now' | 'grants'>;
 
@@ -63,15 +64,20 @@ export function planRelease(
     ? planLogs(sealing.grants, surroundings, configuration.logs)
     : current?.logs;
   assertApart([...(volumes ?? []), ...(logs ?? [])]);
+  const env = configuration?.env
+    ? sealVariables(sealing, configuration.env, current?.env ?? [])
+    : (current?.env ?? []);
+  assertVariables(
+    [...surroundings.inheritedEnv, ...env],
+    'The variables of the instance (configuration.env) and those that it inherits from its application',
+  );
   const contractPort = onePort(externalAccesses, configuration, current);
   return {
     label: request.label,
     flavorId,
     ...(artifacts && { artifacts }),
     source: sourceOf(artifacts, surroundings.componentSource),
-    env: configuration?.env
-      ? sealVariables(sealing, configuration.env, current?.env ?? [])
-      : (current?.env ?? []),
+    env,
     inheritedEnv: surroundings.inheritedEnv,
     configuration: { ...current?.configuration, ...configuration?.sent },
     strategy: configuration?.strategy?.upgrade ?? current?.strategy ?? 'RollingUpdate',

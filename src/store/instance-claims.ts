@@ -15,8 +15,8 @@ export async function isHostNameTaken(db: Db, hostName: string): Promise<boolean
 const UID_LOCK = 'uid-lock';
 
 /**
- * A numeric user that no live instance has, nor one of which something may still run. Rises through the range before it fills gaps, so that a user that was
- * just given up, whose files may still be there, is not given away at once.
+ * A numeric user that no live instance has, nor one of which something may still run. Goes round through the range, so
+ * that a user that was just given up, whose files may still be there, is the last to be given away again.
  */
 export async function nextUid(
   tx: Tx,
@@ -28,16 +28,44 @@ export async function nextUid(
     .values({ name: UID_LOCK, value: '' })
     .onConflict((on) => on.doNothing())
     .execute();
-  await tx.selectFrom('facts').select('name').where('name', '=', UID_LOCK).forUpdate().execute();
+  const { value } = await tx
+    .selectFrom('facts')
+    .select('value')
+    .where('name', '=', UID_LOCK)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  const last = value === '' ? await highestUid(tx, range) : Number(value);
+  const start = last >= range.from && last < range.to ? last + 1 : range.from;
+  const free =
+    (await firstFree(tx, { from: start, to: range.to })) ??
+    (await firstFree(tx, { from: range.from, to: start - 1 }));
+  if (free === undefined) {
+    throw new Problem(
+      'targetUnavailable',
+      `All numeric users from ${range.from} to ${range.to} are in use by instances; delete some instances or widen the range.`,
+    );
+  }
+  await tx
+    .updateTable('facts')
+    .set({ value: String(free) })
+    .where('name', '=', UID_LOCK)
+    .execute();
+  return free;
+}
+
+/** Where a version before this one, which wrote down no last one, had got to. */
+async function highestUid(tx: Tx, range: { readonly from: number; readonly to: number }): Promise<number> {
   const { last } = await tx
     .selectFrom('instances')
     .select((eb) => eb.fn.max('uid').as('last'))
     .where('uid', '>=', range.from)
     .where('uid', '<=', range.to)
     .executeTakeFirstOrThrow();
-  if (last === null || last === undefined) return range.from;
-  if (last < range.to) return last + 1;
-  const rows = await tx
+  return last ?? range.from - 1;
+}
+
+const inUse = (tx: Tx, range: { readonly from: number; readonly to: number }) =>
+  tx
     .selectFrom('instances')
     .select('uid')
     .distinct()
@@ -55,16 +83,21 @@ export async function nextUid(
     )
     .where('uid', '>=', range.from)
     .where('uid', '<=', range.to)
-    .orderBy('uid')
-    .execute();
+    .orderBy('uid');
+
+async function firstFree(
+  tx: Tx,
+  range: { readonly from: number; readonly to: number },
+): Promise<number | undefined> {
+  if (range.from > range.to) return undefined;
+  // Nearly always the very next one is.
+  const isNextUsed = (await inUse(tx, { from: range.from, to: range.from }).execute()).length > 0;
+  if (!isNextUsed) return range.from;
+  const rows = await inUse(tx, range).execute();
   let free = range.from;
   for (const { uid } of rows) {
     if (uid !== free) break;
     free += 1;
   }
-  if (free <= range.to) return free;
-  throw new Problem(
-    'targetUnavailable',
-    `All numeric users from ${range.from} to ${range.to} are in use by instances; delete some instances or widen the range.`,
-  );
+  return free <= range.to ? free : undefined;
 }

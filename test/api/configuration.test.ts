@@ -8,7 +8,7 @@ import { aRolloutContent } from '../store/records.ts';
 import { aComponent, instanceBody } from './builders.ts';
 import { served } from './end-job.ts';
 import { INVALID, refuseAll } from './refuse-all.ts';
-import { openStage, type Stage } from './stage.ts';
+import { ENVIRONMENT, openStage, type Stage } from './stage.ts';
 
 /** The content of the release that was asked for last. */
 async function content(stage: Stage, id: string) {
@@ -308,4 +308,33 @@ test('variables of resources are shown by name alone, and ignored where they are
     (await content(stage, id)).env.map(({ name }) => name),
     ['RDS_USER'],
   );
+});
+
+test('variables are bounded together, those of the application with those of the instance', async (t) => {
+  const stage = await openStage(t);
+  const at = await aComponent(stage);
+  const env = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, n) => ({ name: `${prefix}_${n}`, value: 'x'.repeat(30_000) }));
+  const application = at.split('/').slice(0, 3).join('/');
+  const share = (count: number) =>
+    stage.put(`${application}/configuration`, {
+      environment_id: ENVIRONMENT,
+      configuration: { env: env('SHARED', count) },
+    });
+  const tooMuch = await share(18);
+  assert.equal(tooMuch.problem, INVALID);
+  assert.match(
+    tooMuch.text('error_msg'),
+    /variables of the application .* have 540\d\d\d bytes together.*at most 524288/,
+  );
+  assert.equal((await share(10)).status, 200);
+  const own = (count: number) =>
+    stage.post(at, { ...instanceBody, configuration: { env: env('OWN', count) } });
+  const refused = await own(8);
+  assert.equal(refused.problem, INVALID);
+  assert.match(
+    refused.text('error_msg'),
+    /variables of the instance .*inherits.* have 540\d\d\d bytes together/,
+  );
+  assert.equal((await own(7)).status, 200);
 });

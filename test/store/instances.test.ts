@@ -252,6 +252,20 @@ for (const { name, create } of databases()) {
     assert.equal((await take()).uid, 11);
   });
 
+  test(`${name}: a user that was given up is the last to be given away again`, async (t) => {
+    const store = await (await create(t)).open();
+    const take = () =>
+      store.write(async (tx) => storeInstance(tx, { uid: await nextUid(tx, { from: 10, to: 12 }) }));
+    const given: unknown[] = [];
+    for (let n = 0; n < 7; n += 1) {
+      const one = await take();
+      given.push(one.uid);
+      // Also once nothing of it is on record any more.
+      await store.write((tx) => tx.deleteFrom('instances').where('id', '=', one.id).execute());
+    }
+    assert.deepEqual(given, [10, 11, 12, 10, 11, 12, 10]);
+  });
+
   test(`${name}: a user is not given away as long as something of its deleted instance may run`, async (t) => {
     const store = await (await create(t)).open();
     const range = { from: 10, to: 10 };
