@@ -67,13 +67,20 @@ export interface Evidence {
   readonly log?: readonly string[];
 }
 
+export interface ProblemOptions extends ErrorOptions {
+  /** It is expected to pass by itself, as when a target cannot be reached: a job waits for it. */
+  readonly isPassing?: boolean;
+}
+
 export class Problem extends Error {
   readonly code: Code;
   readonly evidence: Evidence;
-  constructor(code: Code, message: string, evidence: Evidence = {}, options?: ErrorOptions) {
+  readonly isPassing: boolean;
+  constructor(code: Code, message: string, evidence: Evidence = {}, options: ProblemOptions = {}) {
     super(message, options);
     this.name = 'Problem';
     this.code = code;
     this.evidence = evidence;
+    this.isPassing = options.isPassing ?? code === 'unavailable';
   }
 }

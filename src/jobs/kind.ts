@@ -44,7 +44,7 @@ export interface TaskContext<Parts> {
 
 /**
  * A named step of a job. It may run any number of times and finds what it already did.
- * A thrown Problem is final, but for one of code `unavailable`; anything else is tried again within limits.
+ * A thrown Problem is final; one that is passing is waited for, and anything else is tried again within limits.
  */
 export interface Task<Parts> {
   /** Stored with the job: never renamed. Not "finish": that one is the engine's. */
@@ -52,7 +52,7 @@ export interface Task<Parts> {
   run(context: TaskContext<Parts>): Promise<void>;
   /** Takes back what `run` may have done, also in part. Tried again until the time for undoing is used up. */
   undo?(context: TaskContext<Parts>): Promise<void>;
-  /** Once it succeeded, a later failure no longer undoes the job. */
+  /** Once it has begun, no failure undoes the job any more, its own included: how far it came may not be known. */
   readonly pointOfNoReturn?: boolean;
 }
 

@@ -16,7 +16,7 @@ import { type Clock, OVER } from './clock.ts';
 import { Stopped, type StopReason } from './kind.ts';
 import type { EngineLimits } from './limits.ts';
 import type { EngineLog } from './log.ts';
-import { backOffMs, isUnavailable, messageOf } from './retry.ts';
+import { backOffMs, isPassing, messageOf } from './retry.ts';
 
 /** Progress is written with a heartbeat of its own, this long after it was told, so that a chatty task costs little. */
 const NOTE_MS = 250;
@@ -119,7 +119,7 @@ export class Lease {
         return value;
       } catch (error) {
         if (error instanceof LeaseLost) throw await this.#lost();
-        if (!isUnavailable(error)) throw error;
+        if (!isPassing(error)) throw error;
         log.warn({ job: this.job.id, failures, err: messageOf(error) }, 'a write of the job is tried again');
       }
       await clock.sleep(backOffMs(failures, limits), until);

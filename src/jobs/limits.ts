@@ -20,6 +20,8 @@ export interface EngineLimits {
   readonly stopMs: number;
   /** A task that throws anything but a Problem is tried so often, counted while one worker holds the job. */
   readonly attempts: number;
+  /** What passes by itself is waited for until the job's deadline, but in the first task, before anything has changed, only so long. */
+  readonly patienceMs: number;
   readonly firstRetryMs: number;
   readonly lastRetryMs: number;
 }
@@ -36,6 +38,7 @@ export const defaultLimits: EngineLimits = {
   blockedMs: 120_000,
   stopMs: 8_000,
   attempts: 5,
+  patienceMs: 15_000,
   firstRetryMs: 200,
   lastRetryMs: 5_000,
 };

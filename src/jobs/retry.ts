@@ -9,11 +9,9 @@ export function backOffMs(
   return Math.min(firstRetryMs * 2 ** (Math.min(failures, 30) - 1), lastRetryMs);
 }
 
-/** The store, the disk or the network is away for now. It says nothing about the job. */
-export const isUnavailable = (error: unknown): boolean =>
-  error instanceof Problem && error.code === 'unavailable';
+/** The store, the disk, the network or the target is away for now. It says nothing about the job. */
+export const isPassing = (error: unknown): error is Problem => error instanceof Problem && error.isPassing;
 
-export const isFinal = (error: unknown): error is Problem =>
-  error instanceof Problem && error.code !== 'unavailable';
+export const isFinal = (error: unknown): error is Problem => error instanceof Problem && !error.isPassing;
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

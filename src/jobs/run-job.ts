@@ -106,9 +106,7 @@ async function succeed<Parts>(run: JobRun<Parts>): Promise<Failure | undefined> 
 
 /** Ends the job where there is nothing to undo; else records that from now on it goes backwards. */
 async function turnBack<Parts>(run: JobRun<Parts>, failure: Failure): Promise<boolean> {
-  const isPastReturn = run.steps.some(
-    ({ state, task }) => state === 'succeeded' && task?.pointOfNoReturn === true,
-  );
+  const isPastReturn = run.steps.some(({ state, task }) => hasBegun(state) && task?.pointOfNoReturn === true);
   const isUnknown = run.steps.some(({ state, task }) => hasBegun(state) && !task);
   if (isPastReturn || toUndo(run).length === 0) {
     await fail(run, failure, !isPastReturn && !isUnknown);

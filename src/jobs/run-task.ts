@@ -6,7 +6,7 @@ import { type Kind, stopReason, type Task, type TaskContext } from './kind.ts';
 import type { Lease } from './lease.ts';
 import type { EngineLimits } from './limits.ts';
 import type { EngineLog } from './log.ts';
-import { backOffMs, isFinal, isUnavailable, messageOf } from './retry.ts';
+import { backOffMs, isFinal, isPassing, messageOf } from './retry.ts';
 import type { TaskState } from '../domain/job.ts';
 
 /** One task of a job under way. */
@@ -58,8 +58,11 @@ export async function attemptTask<Parts>(
   const { lease, clock, limits, crashPoint, log } = run;
   const suffix = way === 'run' ? '' : '-undo';
   const ids = { job: lease.job.id, instance: lease.job.instance, task: step.name };
+  /** Monotonic; since then it failed in ways that pass by themselves. */
+  let passingSince: number | undefined;
   for (let failures = 0; ;) {
     throwIfStopped(stop, step.name);
+    const begunAt = clock.monotonic();
     try {
       crashPoint(`before${suffix}:${step.name}`);
       await perform(run, step, way, stop);
@@ -70,7 +73,14 @@ export async function attemptTask<Parts>(
       // Out of time, a task may know better what it waited for; stopped for another reason, it goes on elsewhere.
       if (stop.aborted) throwIfStopped(stop, step.name, error);
       if (isFinal(error)) throw error;
-      if (!isUnavailable(error)) failures += 1;
+      if (isPassing(error)) {
+        passingSince ??= begunAt;
+        const isFirst = way === 'run' && step.position === 0 && error.code !== 'unavailable';
+        if (isFirst && clock.monotonic() - passingSince >= limits.patienceMs) throw asFinal(error);
+      } else {
+        passingSince = undefined;
+        failures += 1;
+      }
       // Undoing goes on as long as there is time for it: what it leaves behind is in somebody's way.
       if (way === 'run' && failures >= limits.attempts) throw repeatedly(step.name, failures, error);
       log.warn({ ...ids, way, failures, err: messageOf(error) }, 'a task is tried again');
@@ -91,6 +101,9 @@ export function throwIfStopped(stop: AbortSignal, task: string, thrown?: unknown
     `The time of the job was used up in the task "${task}".${detail} Repeat the request; if it is slow for a reason, allow jobs more time in the settings.`,
   );
 }
+
+const asFinal = (problem: Problem) =>
+  new Problem(problem.code, problem.message, problem.evidence, { cause: problem });
 
 const repeatedly = (task: string, failures: number, error: unknown) =>
   new Problem(

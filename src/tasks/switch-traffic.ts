@@ -1,7 +1,8 @@
 import { Problem } from '../domain/errors.ts';
-import { updateInstance } from '../store/instances.ts';
+import type { Plan } from '../domain/job.ts';
+import { updateInstance, type Instance } from '../store/instances.ts';
 import { serveRelease } from '../store/releases.ts';
-import type { Task } from '../jobs/kind.ts';
+import type { Task, TaskContext } from '../jobs/kind.ts';
 import { loadInstance } from './load-rollout.ts';
 import { neverHealthy, observe, recordObserved } from './observe-instance.ts';
 import type { Parts } from './parts.ts';
@@ -25,30 +26,40 @@ export const confirmHealthy: Task<Parts> = {
 };
 
 /**
- * Makes the next rollout the serving one: its release gets its number and its snapshot in the same transaction,
- * then the ingress is told. From here on nothing is undone.
+ * Makes the next rollout the serving one, then tells the ingress. From its beginning on nothing is undone: where the
+ * commit's answer or the ingress is lost, the new release may serve already. What is left, repair puts right.
  */
 export const switchTraffic: Task<Parts> = {
   name: 'switch-traffic',
   pointOfNoReturn: true,
-  async run({ plan, parts, write }) {
-    const { next } = plan;
-    if (!next) return;
+  async run(context) {
+    const { parts, plan } = context;
+    if (!plan.next) return;
     const instance = await loadInstance(parts, plan.instance);
-    const look = await observe(parts, instance);
-    await write(async (tx) => {
-      const now = parts.now();
-      await serveRelease(tx, { instance: instance.id, ...next, keep: parts.limits.keepReleases, time: now });
-      const serving = { wanted: 'running', servingRollout: next.rollout, replicas: plan.replicas } as const;
-      await updateInstance(tx, instance.id, {
-        ...serving,
-        rolling: null,
-        outOfService: null,
-        ...(plan.hosts && { hosts: plan.hosts }),
-        updateTime: now,
-      });
-      await recordObserved(tx, instance.id, look, now);
-    });
+    if (instance.servingRollout !== plan.next.rollout) await commit(context, instance, plan.next);
     await parts.routes.publish();
   },
 };
+
+/** The release gets its number and its snapshot in the transaction that makes it serve. */
+async function commit(
+  { parts, plan, write }: TaskContext<Parts>,
+  instance: Instance,
+  next: NonNullable<Plan['next']>,
+): Promise<void> {
+  const look = await observe(parts, instance);
+  await write(async (tx) => {
+    const now = parts.now();
+    await serveRelease(tx, { instance: instance.id, ...next, keep: parts.limits.keepReleases, time: now });
+    await updateInstance(tx, instance.id, {
+      wanted: 'running',
+      servingRollout: next.rollout,
+      replicas: plan.replicas,
+      rolling: null,
+      outOfService: null,
+      ...(plan.hosts && { hosts: plan.hosts }),
+      updateTime: now,
+    });
+    await recordObserved(tx, instance.id, look, now);
+  });
+}

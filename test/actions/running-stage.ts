@@ -105,6 +105,7 @@ export class RunningStage {
           limits: { ...limits, keepReleases },
         },
         log: quiet,
+        limits: { patienceMs: 300 },
       });
     this.engine = this.#makeEngine();
     this.watcher = new Watcher({ services, driver: this.driver, looks: this.looks, routes, log: quiet });

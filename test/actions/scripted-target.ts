@@ -5,12 +5,16 @@ import type { Route } from '../../src/domain/routes.ts';
 import type { Driver, LogLine } from '../../src/drivers/driver.ts';
 import type { Ingress } from '../../src/ingress/ingress.ts';
 
+const NOT_YET = { ready: false, saw: 'nothing listens yet' };
+
 /** A target without processes: replicas are ready at once, or exit again and again. */
 export class ScriptedDriver implements Driver {
   readonly name = 'process';
   isReachable = true;
   /** What is started from now on exits at once. */
   isBroken = false;
+  /** What is started after the first rollout gets ready once this is false again. */
+  isSlow = false;
   /** Rollouts up to this one are well all the same. */
   sparedRollout = 0;
   /** Called by each look once it has seen what runs, and by a retirement once its replicas have been asked to end. */
@@ -52,9 +56,9 @@ export class ScriptedDriver implements Driver {
 
   async observe(instance?: InstanceId): Promise<readonly Observed[]> {
     this.#reach();
-    const seen = [...this.replicas.values()].filter(
-      (replica) => instance === undefined || replica.instance === instance,
-    );
+    const seen = [...this.replicas.values()]
+      .filter((replica) => instance === undefined || replica.instance === instance)
+      .map((replica) => (this.isSlow && replica.rollout > 1 ? { ...replica, readiness: NOT_YET } : replica));
     await this.afterLook();
     return seen;
   }
@@ -84,14 +88,19 @@ export class ScriptedDriver implements Driver {
   }
 
   #reach(): void {
-    if (!this.isReachable) throw new Problem('targetUnavailable', 'The supervisor cannot be reached.');
+    if (!this.isReachable) {
+      const sentence = 'The supervisor cannot be reached.';
+      throw new Problem('targetUnavailable', sentence, {}, { isPassing: true });
+    }
   }
 }
 
 /** An ingress that only remembers what it was told. */
 export class RememberingIngress implements Ingress {
   routes: readonly Route[] = [];
+  isReachable = true;
   async publish(routes: readonly Route[]): Promise<void> {
+    if (!this.isReachable) throw new Error('The proxy cannot be reached.');
     this.routes = routes;
   }
   async inFlight() {

@@ -209,6 +209,45 @@ for (const database of databases()) {
       });
     });
 
+    test('from the beginning of the point of no return on, its own failure undoes nothing either', async (t) => {
+      const store = await openStore(t);
+      const trace: Trace = [];
+      const noop: Script = () => Promise.resolve();
+      const lost: Script = () => Promise.reject(new Problem('neverHealthy', 'Lost.'));
+      const tasks = [
+        { name: 'provision', undo: noop },
+        { name: 'switch', run: lost, undo: noop, pointOfNoReturn: true },
+      ];
+      const kind = scriptedKind(tasks, trace);
+      const engine = start(t, store, { kinds: [kind] });
+      const id = await submit(store, kind, anInstance());
+      engine.wake();
+      assert.equal((await ended(store.read, id)).state, 'failed');
+      assert.deepEqual(trace, ['run provision', 'run switch', 'failed, not undone: Lost.']);
+    });
+
+    test('what passes by itself is waited for, but in the first task only for a while', async (t) => {
+      const store = await openStore(t);
+      const away = () => new Problem('targetUnavailable', 'Away.', {}, { isPassing: true });
+      let left = 20;
+      const passing: Script = () => {
+        left -= 1;
+        return left > 0 ? Promise.reject(away()) : Promise.resolve();
+      };
+      const later = scriptedKind([{ name: 'first' }, { name: 'second', run: passing }], []);
+      const first = scriptedKind([{ name: 'first', run: () => Promise.reject(away()) }], [], {
+        name: 'start-instance',
+      });
+      const limits = { attempts: 2, patienceMs: 50 };
+      const engine = start(t, store, { kinds: [later, first], limits });
+      const good = await submit(store, later, anInstance());
+      const bad = await submit(store, first, anInstance());
+      engine.wake();
+      assert.equal((await ended(store.read, good)).state, 'succeeded');
+      const { problem } = await ended(store.read, bad);
+      assert.deepEqual([problem?.code, problem?.message], ['targetUnavailable', 'Away.']);
+    });
+
     test('an unexpected error is tried again, and fails the job when it goes on', async (t) => {
       const store = await openStore(t);
       let failures = 0;

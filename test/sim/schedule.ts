@@ -28,6 +28,7 @@ const limits: EngineLimits = {
   blockedMs: 2_000,
   stopMs: 1_000,
   attempts: 4,
+  patienceMs: 1_000,
   firstRetryMs: 10,
   lastRetryMs: 200,
 };

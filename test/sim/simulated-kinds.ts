@@ -112,7 +112,9 @@ function failure({ parts, job }: Context, name: string, way: Effect['way']): Err
   const { world, target } = parts;
   const kindOfFailure = world.random();
   if (kindOfFailure < 0.5) return new Error('The driver did not answer.');
-  if (kindOfFailure < 0.75) return new Problem('unavailable', 'The driver cannot be reached.');
+  if (kindOfFailure < 0.65) return new Problem('unavailable', 'The store is away.');
+  if (kindOfFailure < 0.75)
+    return new Problem('targetUnavailable', 'The driver cannot be reached.', {}, { isPassing: true });
   if (way === 'undo') target.notUndone.add(`${job.id}/${name}`);
   return new Problem('neverHealthy', 'It never answered.');
 }

@@ -82,8 +82,11 @@ export class SimulatedTarget {
           !canBeUndone(later.name) ||
           this.notUndone.has(`${job.id}/${later.name}`),
       );
-    const isPastReturn = seen.tasks.some((one) => isPointOfNoReturn(one.name) && one.state === 'succeeded');
+    const isPastReturn = seen.tasks.some((one) => isPointOfNoReturn(one.name) && hasBegun(one.state));
     if (isPastReturn) this.#world.violated(`${name} past the point of no return`);
     if (!isInOrder || seen.phase !== 'undo') this.#world.violated(`${name} out of order`);
   }
 }
+
+const hasBegun = (state: string): boolean =>
+  state === 'running' || state === 'succeeded' || state === 'failed';

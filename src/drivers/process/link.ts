@@ -213,4 +213,6 @@ const unreachable = (why: string, logFile: string): Problem =>
   new Problem(
     'targetUnavailable',
     `The supervisor of this host cannot be reached: ${why}. Look into ${logFile} (${lastWords(logFile)}).`,
+    {},
+    { isPassing: true },
   );
