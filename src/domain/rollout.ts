@@ -53,6 +53,10 @@ export const replicaName = (id: ReplicaId): string => `${id.instance}/${id.rollo
 /** starting: placed, not ready yet; running: its process lives; backoff: it exited and waits for its next start; stopping: asked to end; exited: ended for good. */
 export type ReplicaState = 'starting' | 'running' | 'backoff' | 'stopping' | 'exited';
 
+/** Why a process was ended where nobody asked for it. */
+export const exitCauses = ['livenessFailed', 'postStartFailed', 'supervisorRestarted'] as const;
+export type ExitCause = (typeof exitCauses)[number];
+
 export interface Exit {
   readonly code?: number;
   readonly signal?: string;
@@ -61,13 +65,31 @@ export interface Exit {
   readonly unknown?: boolean;
   /** Why it was ended, where nobody asked for it: "its liveness probe failed (HTTP 500 from GET /live)". */
   readonly cause?: string;
+  /** The same for decisions; absent also where the version before wrote it. */
+  readonly causeCode?: ExitCause;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
 
+/** What a look found. */
+export const readinessCodes = [
+  'ready',
+  'notLookedAt',
+  'hookRunning', // its post-start hook; readiness is looked at when that is done
+  'notListening',
+  'listensElsewhere', // on another port or address: it may still come to its own
+  'portTaken', // by another program
+  'probeFailed',
+  'notStarted',
+  'ending',
+  'ended',
+] as const;
+export type ReadinessCode = (typeof readinessCodes)[number];
+
 export interface Readiness {
   readonly ready: boolean;
-  /** What the probe saw last, in a sentence: "HTTP 503 from GET /ready", "listens on 8080, not on PORT (20017)". */
+  readonly code: ReadinessCode;
+  /** What the probe saw last, in a sentence: "HTTP 503 from GET /ready", "listens on 8080, not yet on PORT (20017)". */
   readonly saw: string;
 }
 
@@ -83,6 +105,8 @@ export interface Observed extends ReplicaId {
   readonly restarts: number;
   readonly lastExit?: Exit;
   readonly readiness: Readiness;
+  /** Why it will not get ready by itself, in a sentence; a driver says so only where it is certain. */
+  readonly hopeless?: string;
   /** Which fences and limits hold it: "cpu", "memory", "users". */
   readonly enforced: readonly string[];
   readonly runtimeVersion: string;

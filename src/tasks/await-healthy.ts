@@ -1,15 +1,10 @@
 import { Problem } from '../domain/errors.ts';
-import type { Observed } from '../domain/rollout.ts';
 import type { Task, TaskContext } from '../jobs/kind.ts';
 import type { Instance } from '../store/instances.ts';
 import { loadInstance } from './load-rollout.ts';
 import { describeSick, neverHealthy, observe, recordObserved } from './observe-instance.ts';
 import type { Parts } from './parts.ts';
 
-/** Exits of one new replica after which it is not given more chances. */
-const EXITS_MOST = 3;
-/** How long a replica may listen on another port than its own before that is taken as final. */
-const ELSEWHERE_MOST_MS = 10_000;
 /** Looked often at first: a fast application is not to wait for its platform. */
 const LOOKS = [
   { untilMs: 3_000, everyMs: 5 },
@@ -48,7 +43,7 @@ export async function untilReady(
     const elapsedMs = performance.now() - start;
     const sick = seen.filter(({ readiness }) => !readiness.ready);
     progress(`${ready.length} of ${count} ready${sick[0] ? `; ${describeSick(sick[0])}` : ''}`);
-    const hopeless = sick.find((replica) => isHopeless(replica, elapsedMs));
+    const hopeless = sick.find((replica) => replica.hopeless !== undefined);
     if (hopeless) throw await neverHealthy(parts, instance, hopeless);
     if (elapsedMs > parts.limits.readinessTimeoutMs) {
       throw sick[0]
@@ -61,12 +56,6 @@ export async function untilReady(
     await pause(LOOKS.find(({ untilMs }) => elapsedMs < untilMs)?.everyMs ?? 250);
     stop.throwIfAborted();
   }
-}
-
-function isHopeless(replica: Observed, elapsedMs: number): boolean {
-  if (replica.restarts >= EXITS_MOST || replica.lastExit?.cause?.startsWith('its post-start hook failed'))
-    return true;
-  return replica.readiness.saw.startsWith('listens on ') && elapsedMs > ELSEWHERE_MOST_MS;
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -5,7 +5,11 @@ import type { Route } from '../../src/domain/routes.ts';
 import type { Driver, LogLine } from '../../src/drivers/driver.ts';
 import type { Ingress } from '../../src/ingress/ingress.ts';
 
-const NOT_YET = { ready: false, saw: 'nothing listens yet' };
+const NOT_YET = {
+  ready: false,
+  code: 'listensElsewhere',
+  saw: 'listens on 8080, not yet on PORT (20017)',
+} as const;
 
 /** A target without processes: replicas are ready at once, or exit again and again. */
 export class ScriptedDriver implements Driver {
@@ -81,7 +85,10 @@ export class ScriptedDriver implements Driver {
       state: isBroken ? 'backoff' : 'running',
       restarts: isBroken ? 3 : 0,
       ...(isBroken && { lastExit: { code: 7, at: 1 } }),
-      readiness: isBroken ? { ready: false, saw: 'nothing' } : { ready: true, saw: 'its port' },
+      readiness: isBroken
+        ? { ready: false, code: 'notListening', saw: 'nothing' }
+        : { ready: true, code: 'ready', saw: 'its port' },
+      ...(isBroken && { hopeless: 'it exited with code 7' }),
       enforced: [],
       runtimeVersion: 'Custom',
     };

@@ -55,3 +55,21 @@ test('a switch that was committed and could not be told to the ingress is never 
     return targets.length === 1 && targets[0]?.endsWith('/2/0') && driver.replicas.size === 1;
   });
 });
+
+test('an application that opens another port first is waited for, and the job says which at once', async (t) => {
+  const running = await RunningStage.open(t);
+  const { driver, stage } = running;
+  const one = await running.deployed();
+  driver.isSlow = true;
+  const accepted = await stage.put(one, { version: '2', artifacts: await running.upload('2') });
+  const job = () => stage.get(`/jobs/${accepted.text('job_id')}`);
+  await until('the job says where it listens', async () =>
+    (await job()).raw.includes('listens on 8080, not yet on PORT (20017)'),
+  );
+  // Longer than the ten seconds that an application once had to come to its own port.
+  await pause(11_000);
+  assert.equal((await job()).at('job', 'EXECUTION_STATUS'), 'RUNNING');
+  driver.isSlow = false;
+  const outcome = await running.ended(accepted);
+  assert.equal(outcome.status, 'SUCCEEDED', outcome.message);
+});

@@ -36,7 +36,7 @@ class Target {
         address: { host: '127.0.0.1', port: this.port },
         state: 'running',
         restarts: 0,
-        readiness: { ready: true, saw: 'its port' },
+        readiness: { ready: true, code: 'ready', saw: 'its port' },
         enforced: [],
         runtimeVersion: 'Custom',
       },

@@ -65,7 +65,10 @@ test('a sick replica leaves the ingress and shows in the status', async (t) => {
   const one = await running.deployed({ replica: 2 });
   const [name = '', well] = [...driver.replicas][0] ?? [];
   assert.ok(well);
-  driver.replicas.set(name, { ...well, readiness: { ready: false, saw: 'HTTP 500 from GET /' } });
+  driver.replicas.set(name, {
+    ...well,
+    readiness: { ready: false, code: 'probeFailed', saw: 'HTTP 500 from GET /' },
+  });
   await watcher.lookAtAll();
   const shown = await stage.get(one);
   assert.equal(shown.at('status_detail', 'status'), 'PARTIALLY_FAILED');

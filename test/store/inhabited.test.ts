@@ -43,7 +43,7 @@ for (const { name, create } of databases()) {
       host: hostId('host-1'),
       state: 'running',
       restarts: 0,
-      readiness: { ready: true, saw: 'answers' },
+      readiness: { ready: true, code: 'ready', saw: 'answers' },
       enforced: [],
       runtimeVersion: 'Node.js 24',
     };

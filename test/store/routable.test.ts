@@ -25,7 +25,7 @@ const seen = (
   address: { host: '127.0.0.1', port: 20_000 + 10 * rollout + ordinal },
   state: 'running',
   restarts: 0,
-  readiness: { ready: true, saw: 'HTTP 200' },
+  readiness: { ready: true, code: 'ready', saw: 'HTTP 200' },
   enforced: [],
   runtimeVersion: 'Node.js 24.21.0',
   ...changes,
@@ -60,7 +60,7 @@ for (const { name, create } of databases()) {
     const exited = seen(id, 1, 0, {
       state: 'backoff',
       lastExit: { code: 1, at: 5 },
-      readiness: { ready: false, saw: '' },
+      readiness: { ready: false, code: 'ended', saw: '' },
     });
     assert(await look([exited, seen(id, 1, 1), seen(id, 2, 0)], 3, 6));
     assert(!(await look([seen(id, 1, 0)], 5, 7)), 'of two that overlap nobody knows which is newer');
@@ -98,7 +98,12 @@ for (const { name, create } of databases()) {
     await serve(store, instance, 2);
     assert.deepEqual(await routes(), [[[hostName], false, [20_020, 20_021]]]);
     await store.write((tx) =>
-      upsertReplicas(tx, aProject, [seen(id, 2, 0, { readiness: { ready: false, saw: '' } })], 1_000),
+      upsertReplicas(
+        tx,
+        aProject,
+        [seen(id, 2, 0, { readiness: { ready: false, code: 'ended', saw: '' } })],
+        1_000,
+      ),
     );
     assert.deepEqual(await routes(), [[[hostName], false, [20_021]]]);
     await store.write((tx) => updateInstance(tx, id, { outOfService: 1 }));

@@ -103,7 +103,11 @@ test('post-start is done once the process lives, as its user and within its limi
     waiting ? ask(waiting, '/').catch(() => undefined) : undefined,
   );
   const [still] = await driver.observe();
-  assert.deepEqual(still?.readiness, { ready: false, saw: 'its post-start hook is running' });
+  assert.deepEqual(still?.readiness, {
+    ready: false,
+    code: 'hookRunning',
+    saw: 'its post-start hook is running',
+  });
   writeFileSync(`${notes}.go`, '');
   const [replica] = await untilReady(driver, rollout);
   const [, uid, cgroup] = readFileSync(notes, 'utf8').trim().split(' ');

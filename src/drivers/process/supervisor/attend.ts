@@ -11,7 +11,7 @@ export interface Attended extends Subject {
   readonly onPostStartFailed: (saw: string) => void;
 }
 
-const RUNNING: Readiness = { ready: false, saw: 'its post-start hook is running' };
+const RUNNING: Readiness = { ready: false, code: 'hookRunning', saw: 'its post-start hook is running' };
 
 /** Looks after one life until the returned function is called: first its hook, and only then whether it is ready and alive. */
 export function attend(life: Attended): () => void {

@@ -78,24 +78,28 @@ function watchReadiness(subject: Subject): () => void {
     failures = isTrue ? 0 : failures + 1;
     if (isTrue) {
       isReady = true;
-      subject.onReadiness({ ready: true, saw: seen.saw });
+      subject.onReadiness({ ready: true, code: 'ready', saw: seen.saw });
       return relaxedMs;
     }
     if (isReady && failures < FAILURES) return SUSPICIOUS_MS;
     isReady = false;
-    subject.onReadiness({ ready: false, saw: seen.isFine ? taken(subject.port) : await explain(seen) });
+    subject.onReadiness(seen.isFine ? taken(subject.port) : await explain(seen));
     return untilNext(performance.now() - subject.sinceMs - probe.delayMs, seen.isRefused);
   });
 
-  async function explain(seen: Look): Promise<string> {
+  async function explain(seen: Look): Promise<Readiness> {
     const now = performance.now();
-    if (!seen.isRefused || now - subject.sinceMs < ELSEWHERE_MS) return seen.saw;
+    if (!seen.isRefused) return { ready: false, code: 'probeFailed', saw: seen.saw };
+    const notListening = { ready: false, code: 'notListening', saw: seen.saw } as const;
+    if (now - subject.sinceMs < ELSEWHERE_MS) return notListening;
     // Looked for once a second, it would otherwise be forgotten by the looks between.
     if (now - lastElsewhere >= ELSEWHERE_MS) {
       lastElsewhere = now;
       elsewhere = await listensElsewhere(subject.listening, subject.port);
     }
-    return elsewhere ?? seen.saw;
+    return elsewhere === undefined
+      ? notListening
+      : { ready: false, code: 'listensElsewhere', saw: elsewhere };
   }
   let elsewhere: string | undefined;
 
@@ -105,7 +109,11 @@ function watchReadiness(subject: Subject): () => void {
   };
 }
 
-const taken = (port: number): string => `another program listens on PORT (${port})`;
+const taken = (port: number): Readiness => ({
+  ready: false,
+  code: 'portTaken',
+  saw: `another program listens on PORT (${port})`,
+});
 
 export function untilNext(elapsedMs: number, isRefused: boolean): number {
   if (isRefused && elapsedMs < EAGER_MS) return FIRST_LOOK_MS;

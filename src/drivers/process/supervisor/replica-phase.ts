@@ -1,3 +1,4 @@
+import { describeExit } from '../../../domain/rollout.ts';
 import type { Observed, Readiness, ReplicaState } from '../../../domain/rollout.ts';
 import type { Life } from './life.ts';
 import { LOOPBACK } from './ports.ts';
@@ -50,9 +51,22 @@ export function observed(
     restarts,
     ...(lastExit ? { lastExit } : {}),
     readiness,
+    ...hopelessness(record, readiness),
     enforced: [...(cgroup?.enforced ?? []), ...fences],
     runtimeVersion: rollout.workload.launch.runtimeVersion,
   };
+}
+
+/** Exits after which a replica that is not ready is not expected to get ready by itself. */
+const EXITS_MOST = 3;
+
+function hopelessness(
+  { restarts, lastExit }: ReplicaRecord,
+  { ready }: Readiness,
+): Pick<Observed, 'hopeless'> {
+  if (ready || !lastExit) return {};
+  if (restarts < EXITS_MOST && lastExit.causeCode !== 'postStartFailed') return {};
+  return { hopeless: `it exited with ${describeExit(lastExit)}` };
 }
 
 function stateOf(phase: Phase, record: ReplicaRecord): ReplicaState {

@@ -22,12 +22,22 @@ import { mayMove, observed } from './replica-phase.ts';
 import { tellInLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
 
+/** Why a process is ended that nobody asked to end, for decisions and in words. */
+type Cause = Required<Pick<Exit, 'cause' | 'causeCode'>>;
+
 /** The leader of a replica whose application never came to be. */
 const NOBODY: Identity = { boot: '', pid: -1, start: '' };
 
-const NOT_LOOKED: Readiness = { ready: false, saw: 'not looked at yet' };
-const HOOK_CUT = 'the supervisor was started again during its post-start hook';
-const STILL_READY: Readiness = { ready: true, saw: 'was ready before the supervisor was started again' };
+const NOT_LOOKED: Readiness = { ready: false, code: 'notLookedAt', saw: 'not looked at yet' };
+const HOOK_CUT: Cause = {
+  causeCode: 'supervisorRestarted',
+  cause: 'the supervisor was started again during its post-start hook',
+};
+const STILL_READY: Readiness = {
+  ready: true,
+  code: 'ready',
+  saw: 'was ready before the supervisor was started again',
+};
 
 /** The life of one replica: every process it ever has, one after the other, until nothing is left of it. */
 export class Replica {
@@ -47,7 +57,7 @@ export class Replica {
   /** Cuts a start short. */
   readonly #unwanted = new AbortController();
   /** Why the present process is being ended, where nobody asked for it. */
-  #cause: string | undefined;
+  #cause: Cause | undefined;
   #isOver: () => void = () => {};
 
   constructor(placement: Placement, record: ReplicaRecord | undefined, around: Surroundings) {
@@ -213,10 +223,10 @@ export class Replica {
   #tellFlaw(reason: string): void {
     const sentence = `${this.placement.rollout.workload.launch.argv[0] ?? 'The application'} could not be started: ${reason}`;
     tellInLog(this.files, sentence);
-    this.#readiness = { ready: false, saw: sentence };
+    this.#readiness = { ready: false, code: 'notStarted', saw: sentence };
   }
 
-  #live(life: Life, flaw?: string): void {
+  #live(life: Life, flaw?: Cause): void {
     this.#move({ name: 'alive', life });
     const leave = flaw === undefined ? this.#attend(life) : () => {};
     if (this.#isUnwanted()) this.#endBy(life, this.#record.graceMs ?? this.placement.rollout.graceMs);
@@ -240,7 +250,8 @@ export class Replica {
     return attend({
       postStart: isHookDone ? undefined : rollout.postStart,
       onPostStartDone: () => this.#save({ postStart: 'done' }),
-      onPostStartFailed: (saw) => this.#fail(life, `its post-start hook failed (${saw})`),
+      onPostStartFailed: (saw) =>
+        this.#fail(life, { causeCode: 'postStartFailed', cause: `its post-start hook failed (${saw})` }),
       readiness: rollout.readiness,
       readinessPath: rollout.workload.launch.readinessPath,
       liveness: rollout.liveness,
@@ -255,13 +266,14 @@ export class Replica {
         bounds: this.#around.unfenced.has('bounded-looks') ? NO_BOUNDS : LOOK_BOUNDS,
       },
       onReadiness: (seen) => this.#seen(seen),
-      onNotAlive: (saw) => this.#fail(life, `its liveness probe failed (${saw})`),
+      onNotAlive: (saw) =>
+        this.#fail(life, { causeCode: 'livenessFailed', cause: `its liveness probe failed (${saw})` }),
     });
   }
 
-  #fail(life: Life, cause: string): void {
+  #fail(life: Life, cause: Cause): void {
     if (this.#phase.name !== 'alive') return;
-    tellInLog(this.files, `${cause}; the application is started again`);
+    tellInLog(this.files, `${cause.cause}; the application is started again`);
     this.#endBy(life, this.placement.rollout.graceMs, cause);
   }
 
@@ -291,7 +303,7 @@ export class Replica {
     }
   }
 
-  #endBy(life: Life, graceMs: number, cause?: string): void {
+  #endBy(life: Life, graceMs: number, cause?: Cause): void {
     let deadline = performance.now() + graceMs;
     if (this.#phase.name === 'ending') {
       clearTimeout(this.#phase.killer);
@@ -305,7 +317,7 @@ export class Replica {
       this.#around.watchOver(kill(this.#group(life.identity), this.#around));
     };
     const killer = setTimeout(end, Math.max(0, deadline - performance.now()));
-    this.#readiness = { ready: false, saw: 'is ending' };
+    this.#readiness = { ready: false, code: 'ending', saw: 'is ending' };
     this.#move({ name: 'ending', life, deadline, killer });
     life.lookClosely();
   }
@@ -340,12 +352,11 @@ export class Replica {
   }
 
   #exited(seen: Exit, livedMs: number): void {
-    const because = this.#cause === undefined ? {} : { cause: this.#cause };
     this.#forks.close();
-    const exit = { ...withMemory(seen, this.#record, this.#around.cgroups), ...because };
+    const exit = { ...withMemory(seen, this.#record, this.#around.cgroups), ...this.#cause };
     this.#cause = undefined;
     const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
-    this.#readiness = { ready: false, saw: 'its process has ended' };
+    this.#readiness = { ready: false, code: 'ended', saw: 'its process has ended' };
     this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });
     this.#around.journal.tell('replica exited', { replica: this.name, exit });
   }

@@ -5,6 +5,7 @@ import type { Hook } from '../../../domain/lifecycle.ts';
 import type { LogRule } from '../../../domain/log-rule.ts';
 import type { Placement } from '../../../domain/placement.ts';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
+import { exitCauses, readinessCodes } from '../../../domain/rollout.ts';
 import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import type { Mount, Volume, VolumeSource } from '../../../domain/volume.ts';
 import type { Workload } from '../../../domain/workload.ts';
@@ -88,9 +89,16 @@ export const isRollout = object<Rollout>(
 export const isReplicaId = object<ReplicaId>({ instance: text, rollout: natural, ordinal: natural }, {});
 export const isExit = object<Exit>(
   { at: number },
-  { code: number, signal: text, outOfMemory: boolean, unknown: boolean, cause: text },
+  {
+    code: number,
+    signal: text,
+    outOfMemory: boolean,
+    unknown: boolean,
+    cause: text,
+    causeCode: oneOf(...exitCauses),
+  },
 );
-const isReadiness = object<Readiness>({ ready: boolean, saw: text }, {});
+const isReadiness = object<Readiness>({ ready: boolean, code: oneOf(...readinessCodes), saw: text }, {});
 
 export const isObserved = object<Observed>(
   {
@@ -109,5 +117,6 @@ export const isObserved = object<Observed>(
     pid: natural,
     startedAt: number,
     lastExit: isExit,
+    hopeless: text,
   },
 );
