@@ -15,6 +15,7 @@ import { SourceBuilds } from './builds/source-builds.ts';
 import { Steps } from './builds/steps.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
 import { NOTHING_UNFENCED, type FenceSeen, type Unfenced } from './domain/fences.ts';
+import { DiskBudget } from './domain/disk-budget.ts';
 import { readHostPaths, type Grants } from './domain/grants.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
 import { LookClock } from './domain/look.ts';
@@ -40,6 +41,7 @@ import type { Parts } from './tasks/parts.ts';
 import { RoutePublisher } from './tasks/publish-routes.ts';
 import { Collector } from './reconcile/collector.ts';
 import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from './readiness.ts';
+import { makeRoom } from './reconcile/make-room.ts';
 import { PushFollower } from './reconcile/push-follower.ts';
 import { Watcher } from './reconcile/watcher.ts';
 
@@ -111,14 +113,19 @@ export async function startPlatform(
   });
   const looks = new LookClock(await lastMoment(store.read));
   const routes = new RoutePublisher(store, ingress);
-  const artifacts = new ArtifactStore(data.path);
+  const budget = new DiskBudget(settings.keptMiB * MIB);
+  const artifacts = new ArtifactStore(data.path, { budget });
   const isUnfenced = unfenced.has('confined-steps');
   const steps = new Steps({ dataDir: data.path, isUnfenced, ...(users && { users: users.steps }) });
   const builds = new BuildStore(data.path, {
     isMaker: steps.isMaker,
     warn: (fields, message) => log.warn(fields, message),
+    budget,
   });
   await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers(), steps.removeLeftovers()]);
+  for (const { size } of await artifacts.list()) budget.count(size);
+  for (const { bytes } of await builds.measure()) budget.count(bytes);
+  budget.onFull((bytes) => makeRoom({ store, artifacts, builds, budget, now: Date.now, log }, bytes));
   await builds.closeFormer(await listUsersOfBuilds(store.read));
   const locator = createLocator({
     overrides: settings.runtimeOverrides,

@@ -164,6 +164,12 @@ export const rules = {
     text,
   ),
   maxPackageMiB: rule('OPENSTAGE_MAX_PACKAGE_MIB', '2048', 'Largest package, in MiB', integer(1, 1_048_576)),
+  keptMiB: rule(
+    'OPENSTAGE_KEPT_MIB',
+    '51200',
+    'What packages and releases may take together, in MiB: beyond it unused ones are removed, and new ones refused; 0: as much as the disk has',
+    integer(0, 1_073_741_824),
+  ),
   appPorts: rule('OPENSTAGE_APP_PORTS', '20000-29999', 'Ports that replicas listen on, loopback only', range),
   appUsers: rule(
     'OPENSTAGE_APP_USERS',

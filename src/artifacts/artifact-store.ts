@@ -3,6 +3,7 @@ import { mkdir, open as openFile, readdir, rename, rm, stat } from 'node:fs/prom
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { addAbortSignal, Readable } from 'node:stream';
+import { DiskBudget } from '../domain/disk-budget.ts';
 import { diskFault, systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
 import { digest as digestOf } from '../domain/ids.ts';
@@ -34,9 +35,17 @@ export class ArtifactStore {
   readonly #directory: string;
   readonly #temporary: string;
   readonly #open: typeof openFile;
+  readonly #budget: DiskBudget;
 
   /** `open` is a seam for faults of the disk. */
-  constructor(dataDir: string, { open = openFile }: { readonly open?: typeof openFile } = {}) {
+  constructor(
+    dataDir: string,
+    {
+      open = openFile,
+      budget = new DiskBudget(),
+    }: { readonly open?: typeof openFile; readonly budget?: DiskBudget } = {},
+  ) {
+    this.#budget = budget;
     this.#directory = join(dataDir, 'artifacts', 'sha256');
     this.#temporary = join(dataDir, 'tmp');
     this.#open = open;
@@ -45,13 +54,18 @@ export class ArtifactStore {
   /** Streams to disk, hashing on the way; durable when it returns. A stream that fails leaves nothing and its error is thrown on. */
   async put(source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<Kept> {
     options.signal?.throwIfAborted();
+    // Before anything is received; how much it is, only the end tells.
+    await this.#budget.admit(1, 'another package');
     const temporary = join(this.#temporary, TEMPORARY + randomUUID());
     try {
       await this.#prepare(this.#temporary);
       const kept = await this.#receive(source, temporary, options);
       if (options.expect !== undefined && options.expect !== kept.digest)
         throw digestDiffers(kept, options.expect);
+      const isKnown = await this.has(kept.digest);
+      if (!isKnown) await this.#budget.admit(kept.size, 'the package');
       await onDisk(() => this.#publish(temporary, kept.digest));
+      if (!isKnown) this.#budget.count(kept.size);
       return kept;
     } catch (error) {
       await rm(temporary, { force: true });
@@ -120,7 +134,9 @@ export class ArtifactStore {
 
   /** Already gone is as good. */
   async remove(digest: Digest): Promise<void> {
+    const found = await stat(this.path(digest)).catch(() => undefined);
     await rm(this.path(digest), { force: true });
+    this.#budget.count(-(found?.size ?? 0));
   }
 
   async list(): Promise<readonly KeptFile[]> {

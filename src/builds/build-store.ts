@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
+import type { DiskBudget } from '../domain/disk-budget.ts';
 import { diskFault, systemCode } from '../domain/disk-fault.ts';
 import { Problem } from '../domain/errors.ts';
 import { buildKey } from '../domain/ids.ts';
@@ -27,6 +28,8 @@ export interface BuildStoreSettings {
   /** Whose files a build may hold. */
   readonly isMaker?: (user: number) => boolean;
   readonly warn?: (fields: object, message: string) => void;
+  /** What builds and packages may take together. */
+  readonly budget?: DiskBudget;
 }
 
 /** What a build takes, and when a release last took it. */
@@ -124,12 +127,17 @@ export class BuildStore {
     const dir = this.dir(key);
     await this.#lookOnce();
     if (await this.has(key)) return this.#touch(key);
+    const { budget, isMaker } = this.#settings;
     try {
+      await budget?.admit(1, 'another release');
       await this.#begin(dir);
       await make(dir);
       // What a step called so is not ours.
       await rm(join(dir, MARKER), { recursive: true, force: true });
-      await this.#commit(dir, key, await seal(dir, this.#settings.isMaker));
+      const bytes = await seal(dir, isMaker);
+      await budget?.admit(bytes, 'the release');
+      await this.#commit(dir, key, bytes);
+      budget?.count(bytes);
     } catch (error) {
       // What is still there is a leftover, which the next making or the next start removes.
       await removeDir(dir).catch(() => undefined);
@@ -177,6 +185,7 @@ export class BuildStore {
   /** The marker goes first, so that a half-removed build is a leftover and never taken for whole. */
   async #remove(key: BuildKey): Promise<void> {
     const dir = this.dir(key);
+    const bytes = await this.#bytesOf(key);
     try {
       await chmod(dir, 0o700);
       await rm(join(dir, MARKER), { force: true });
@@ -186,6 +195,7 @@ export class BuildStore {
     }
     await removeDir(dir);
     this.#groups.forget(key);
+    this.#settings.budget?.count(-bytes);
   }
 
   async list(): Promise<readonly BuildKey[]> {
@@ -200,15 +210,15 @@ export class BuildStore {
   async measure(): Promise<readonly KeptBuild[]> {
     const all: KeptBuild[] = [];
     for (const key of await this.list()) {
-      const dir = this.dir(key);
-      const [text, stats] = [
-        await readFile(join(dir, MARKER), 'utf8').catch(() => ''),
-        await lstat(dir).catch(() => undefined),
-      ];
-      const bytes = Number(/"bytes":\s*(\d+)/.exec(text)?.[1] ?? 0);
-      if (stats) all.push({ key, bytes, useTime: stats.mtimeMs });
+      const stats = await lstat(this.dir(key)).catch(() => undefined);
+      if (stats) all.push({ key, bytes: await this.#bytesOf(key), useTime: stats.mtimeMs });
     }
     return all;
+  }
+
+  async #bytesOf(key: BuildKey): Promise<number> {
+    const text = await readFile(join(this.dir(key), MARKER), 'utf8').catch(() => '');
+    return Number(/"bytes":\s*(\d+)/.exec(text)?.[1] ?? 0);
   }
 
   /** At start: closes what the version before left open to all. `usersOf` names who runs from each now. */
