@@ -109,6 +109,7 @@ export async function startPlatform(
     port: settings.ingressPort,
     node,
     log,
+    ...(users && process.platform === 'linux' && { user: users.proxy }),
     unfenced,
   });
   const looks = new LookClock(await lastMoment(store.read));
@@ -289,10 +290,10 @@ export async function stopLeftRunning(
 /** As many as steps can run at once, and some that rest. */
 const STEP_USERS = 48;
 
-/** Who is who in the range of numeric users: the last ones are for steps of builds. */
+/** Who is who in the range of numeric users: the first is the ingress proxy, the last ones are for steps of builds. */
 function usersOf({ appUsers: { low, high } }: Settings) {
   const first = high - STEP_USERS + 1;
-  return { steps: { low: first, high }, applications: { low: low + 1, high: first - 1 } };
+  return { proxy: low, steps: { low: first, high }, applications: { low: low + 1, high: first - 1 } };
 }
 
 const MIB = 1024 ** 2;

@@ -16,6 +16,8 @@ export interface Proxied {
   readonly port: number;
   /** The Node executable that runs the proxy. */
   readonly node: string;
+  /** Numeric user that a proxy which root starts becomes before it reads anything of strangers. */
+  readonly user?: number;
   /** For tests alone. */
   readonly unfenced?: Unfenced;
 }
@@ -27,6 +29,9 @@ const LOOK_MS = 5;
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'];
 
 const MAIN = join(import.meta.dirname, 'proxy', `main${extname(import.meta.filename)}`);
+
+/** It takes away for good what a program with the bit of its owner would give back. */
+const SETPRIV = '/usr/bin/setpriv';
 
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
@@ -42,7 +47,7 @@ export async function findOrStart(proxied: Proxied): Promise<ControlClient> {
   return (await findProxy(proxied.dataDir)) ?? start(proxied);
 }
 
-async function start({ dataDir, bind, port, node, unfenced }: Proxied): Promise<ControlClient> {
+async function start({ dataDir, bind, port, node, user, unfenced }: Proxied): Promise<ControlClient> {
   const paths = proxyPaths(dataDir);
   makeDirectories(dataDir, paths);
   const env = {
@@ -53,7 +58,15 @@ async function start({ dataDir, bind, port, node, unfenced }: Proxied): Promise<
   await warmCache(node, paths.compiled, env);
   const log = openSync(paths.log, 'a', 0o600);
   const before = fstatSync(log).size;
-  const child = spawn(node, [...NODE_FLAGS, MAIN, ...passOn(unfenced), '--', dataDir, bind, String(port)], {
+  const words = [
+    ...NODE_FLAGS,
+    MAIN,
+    ...passOn(unfenced),
+    ...(user === undefined ? [] : ['--user', String(user)]),
+  ];
+  const noMore = user !== undefined && existsSync(SETPRIV) ? [SETPRIV, '--no-new-privs'] : [];
+  const [command, ...rest] = [...noMore, node, ...words, '--', dataDir, bind, String(port)];
+  const child = spawn(command, rest, {
     detached: true,
     stdio: ['ignore', log, log],
     cwd: '/',

@@ -1,6 +1,7 @@
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { InFlight, RouteTable } from '../../domain/routes.ts';
 import { OLDEST_PROTOCOL, onLines, PROTOCOL, writeLine } from './protocol.ts';
 import type { Request, Status } from './protocol.ts';
@@ -16,20 +17,40 @@ export interface Controlled {
 
 const MAX_GRACE_MS = 10 * 60_000;
 
-/** Only the holder of the lock comes here, so a socket file that is there already is a dead proxy's. */
-export async function listenForControl(path: string, proxy: Controlled): Promise<Server> {
-  rmSync(path, { force: true });
+export interface Control {
+  /** From now on the platform finds it. */
+  open(): void;
+  close(): void;
+}
+
+/**
+ * Only the holder of the lock comes here, so a socket file that is there already is a dead proxy's. It is found under
+ * its name once the proxy can answer, which takes a single step then: the right to it may be gone the step after.
+ */
+export async function listenForControl(path: string, proxy: Promise<Controlled>): Promise<Control> {
+  const next = join(dirname(path), 'next');
+  for (const old of [path, next]) rmSync(old, { force: true });
   const server = createServer((socket) => {
     serve(socket, proxy);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, resolve);
+    server.listen(next, resolve);
   });
-  return server;
+  return {
+    open: () => renameSync(next, path),
+    close() {
+      server.close();
+      try {
+        rmSync(path, { force: true });
+      } catch {
+        // Whoever became a user leaves it to the next one: nobody answers there.
+      }
+    },
+  };
 }
 
-function serve(socket: Socket, proxy: Controlled): void {
+function serve(socket: Socket, proxy: Promise<Controlled>): void {
   socket.on('error', () => socket.destroy());
   onLines(socket, (line) => {
     void reply(line, proxy).then((message) => {
@@ -38,12 +59,12 @@ function serve(socket: Socket, proxy: Controlled): void {
   });
 }
 
-async function reply(line: string, proxy: Controlled): Promise<object> {
+async function reply(line: string, proxy: Promise<Controlled>): Promise<object> {
   let id: unknown;
   try {
     const message = readRecord(JSON.parse(line), 'request');
     id = message['id'];
-    const result = await obey(readRequest(message), proxy);
+    const result = await obey(readRequest(message), await proxy);
     return { v: PROTOCOL, id, result };
   } catch (error) {
     return { v: PROTOCOL, id, error: error instanceof Error ? error.message : String(error) };

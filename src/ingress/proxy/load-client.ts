@@ -1,18 +1,19 @@
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import Client from 'undici/lib/dispatcher/client.js';
 
 /**
  * The client loads its parser with its first connection. We outlive the directory that it lies in (`npm ci`, the next
- * version), so it makes that connection now.
+ * version), so it makes that connection now,
+ * to itself, where nobody else can come between.
  */
-export async function loadClient(): Promise<void> {
+export async function loadClient(path: string): Promise<void> {
+  rmSync(path, { force: true });
   const server = createServer((_, response) => response.writeHead(204).end());
-  server.listen(0, '127.0.0.1');
+  server.listen(path);
   await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  const client = new Client(`http://127.0.0.1:${String(port)}`, { allowH2: false });
+  const client = new Client('http://localhost', { allowH2: false, socketPath: path });
   const over = Promise.withResolvers<void>();
   client.dispatch(
     { method: 'GET', path: '/' },

@@ -1,4 +1,4 @@
-import { copyFileSync, statSync, truncateSync } from 'node:fs';
+import { fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 
 /** Of the file that the process appends to, and of the one before it. */
 const MAX_BYTES = 1024 * 1024;
@@ -6,14 +6,19 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_LINES_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
-/** Standard output is the log file, opened for append by who started us. */
+/**
+ * Standard output is the log file, opened for append by who started us. Both files are opened at once, since later the
+ * process may be a user who cannot reach them by name.
+ */
 export class Log {
-  readonly #file: string;
+  readonly #file: number;
+  readonly #before: number;
   #minute = 0;
   #lines = 0;
 
   constructor(file: string) {
-    this.#file = file;
+    this.#file = openSync(file, 'a+', 0o600);
+    this.#before = openSync(`${file}.1`, 'a+', 0o600);
   }
 
   write(message: string): void {
@@ -29,9 +34,13 @@ export class Log {
 
   #rotate(): void {
     try {
-      if (statSync(this.#file).size < MAX_BYTES) return;
-      copyFileSync(this.#file, `${this.#file}.1`);
-      truncateSync(this.#file);
+      const { size } = fstatSync(this.#file);
+      if (size < MAX_BYTES) return;
+      const last = Buffer.alloc(MAX_BYTES);
+      const length = readSync(this.#file, last, 0, MAX_BYTES, size - MAX_BYTES);
+      ftruncateSync(this.#before);
+      writeSync(this.#before, last, 0, length);
+      ftruncateSync(this.#file);
     } catch {
       // A log that cannot be rotated is no reason not to serve.
     }

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseUnfenced } from '../../domain/fences.ts';
 import { bootId } from './boot.ts';
@@ -6,6 +8,7 @@ import { EXIT } from './exit.ts';
 import { takeLock } from './lock.ts';
 import { Log } from './log.ts';
 import { makeDirectories, proxyPaths, removeFarDirectory } from './paths.ts';
+import { becomeUser, giveDirectory } from './privileges.ts';
 import { AddressUnavailable, startProxy } from './proxy.ts';
 import { OwnReach, plainReach } from './reach.ts';
 
@@ -14,17 +17,19 @@ const SIGTERM_GRACE_MS = 10_000;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { warm: { type: 'boolean' }, unfenced: { type: 'string' } },
+  options: { warm: { type: 'boolean' }, unfenced: { type: 'string' }, user: { type: 'string' } },
 });
 const [dataDir, bind, port] = positionals;
 // Everything is loaded by now, and written to Node's cache when this process ends.
 if (values.warm === true) process.exit();
 if (dataDir === undefined || bind === undefined || port === undefined) {
-  console.error('usage: main [--unfenced <fences>] <data directory> <bind address> <port>');
+  console.error('usage: main [--user <number>] [--unfenced <fences>] <data directory> <bind address> <port>');
   process.exit(EXIT.usage);
 }
 const paths = proxyPaths(dataDir);
 makeDirectories(dataDir, paths);
+const user = values.user === undefined ? undefined : Number(values.user);
+if (user !== undefined) giveDirectory(dirname(paths.routes), user);
 const log = new Log(paths.log);
 const lock = takeLock(paths.lock);
 if (lock === undefined) {
@@ -46,14 +51,18 @@ try {
     bind,
     port: Number(port),
     boot: bootId(),
+    ...descriptors(),
+    onListening: () => {
+      // Now, for a process that is killed writes nothing, and a user may not write what root runs.
+      flushCompileCache();
+      if (user !== undefined) becomeUser(user);
+    },
     reach: ownReach ?? plainReach,
     strangers: () => ownReach?.count ?? 0,
     log: say,
   });
-  // Now, for a process that is killed writes nothing.
-  flushCompileCache();
   proxy.onShutdown(() => {
-    removeFarDirectory(dataDir, paths);
+    if (user === undefined) removeFarDirectory(dataDir, paths);
     lock.release();
     process.exit();
   });
@@ -63,4 +72,11 @@ try {
 } catch (error) {
   log.write(error instanceof Error ? error.message : String(error));
   process.exit(error instanceof AddressUnavailable ? EXIT.addressUnavailable : EXIT.failed);
+}
+
+/** Node has raised its limit to what it may be. */
+function descriptors(): { descriptors?: number } {
+  if (process.platform !== 'linux') return {};
+  const most = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return most === undefined ? {} : { descriptors: Number(most) };
 }

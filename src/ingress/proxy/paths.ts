@@ -6,6 +6,7 @@ import { join } from 'node:path';
 /** The kernel takes 107 bytes for the path of a socket on Linux, 103 on macOS. */
 const MAX_SOCKET_PATH_BYTES = 100;
 
+/** Only `routes` lies where the proxy's own user may write: nothing else of it is opened as root, or is code. */
 export interface ProxyPaths {
   readonly routes: string;
   readonly lock: string;
@@ -18,15 +19,16 @@ export function proxyPaths(dataDir: string): ProxyPaths {
   const near = join(dataDir, 'run', 'proxy.sock');
   return {
     routes: join(dataDir, 'proxy', 'routes.json'),
-    lock: join(dataDir, 'proxy', 'lock'),
+    lock: join(dataDir, 'run', 'proxy.lock'),
     log: join(dataDir, 'logs', 'proxy.log'),
-    compiled: join(dataDir, 'proxy', 'compiled'),
+    compiled: join(dataDir, 'run', 'proxy-compiled'),
     socket: Buffer.byteLength(near) <= MAX_SOCKET_PATH_BYTES ? near : farSocket(dataDir),
   };
 }
 
 export function makeDirectories(dataDir: string, paths: ProxyPaths): void {
   mkdirSync(join(dataDir, 'proxy'), { recursive: true, mode: 0o700 });
+  mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
   mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
   makePrivate(join(paths.socket, '..'));
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { InFlight, RouteTable } from '../../domain/routes.ts';
 import { listenForControl } from './control.ts';
@@ -18,6 +19,8 @@ export interface Start {
   readonly bind: string;
   readonly port: number;
   readonly boot: string;
+  /** The last moment at which the process needs its rights. */
+  onListening(): void;
   readonly reach: Reach;
   /** That this process may have open; absent: nobody knows. */
   readonly descriptors?: number;
@@ -32,7 +35,7 @@ export class AddressUnavailable extends Error {}
 /** Serves as before from its file, then takes orders. */
 export async function startProxy(start: Start): Promise<Proxy> {
   const { paths, bind, log } = start;
-  await loadClient();
+  await loadClient(join(dirname(paths.socket), 'load'));
   const kept = await readKept(paths.routes).catch((error: unknown) => {
     log(`${paths.routes} is unreadable and is written anew: ${String(error)}`);
     return undefined;
@@ -41,7 +44,12 @@ export async function startProxy(start: Start): Promise<Proxy> {
   const table = kept === undefined ? EMPTY : servable(kept, start.boot);
   routes.apply(table);
   const server = createProxyServer(routes);
+  const ready = Promise.withResolvers<Controlled>();
+  const control = await listenForControl(paths.socket, ready.promise);
   const port = await listen(server, bind, start.port, kept?.port ?? 0);
+  // In the same turn, before a first connection is accepted.
+  control.open();
+  start.onListening();
   const proxy = new Proxy(start, server, routes, {
     port,
     boot: start.boot,
@@ -49,7 +57,7 @@ export async function startProxy(start: Start): Promise<Proxy> {
     table,
   });
   await proxy.keep();
-  const control = await listenForControl(paths.socket, proxy);
+  ready.resolve(proxy);
   proxy.onShutdown(() => control.close());
   log(
     `listening on ${bind}:${String(port)} with ${String(table.routes.length)} routes of version ${String(table.version)}`,

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RouteTable } from '../../domain/routes.ts';
 import { readInteger, readRecord, readTable, readText } from './shapes.ts';
@@ -17,7 +17,7 @@ const FORMAT = 1;
 export async function readKept(file: string): Promise<Kept | undefined> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readOwn(file);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
@@ -30,6 +30,18 @@ export async function readKept(file: string): Promise<Kept | undefined> {
     publisher: readText(kept['publisher'], 'publisher'),
     table: readTable(kept['table']),
   };
+}
+
+/** Read while we may be root, in a directory that a user may write: no link is followed, and nothing is waited for. */
+async function readOwn(file: string): Promise<string> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    if (!(await handle.stat()).isFile()) throw new Error('it is no file');
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The file is the old one or the new one at every instant, power loss included. */
