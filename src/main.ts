@@ -102,6 +102,7 @@ export async function startPlatform(
     node,
     log,
     unfenced,
+    disk: { mib: settings.appDiskMiB, files: settings.appFiles },
   });
   const ingress = await openIngress({
     dataDir: data.path,

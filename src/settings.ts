@@ -294,6 +294,18 @@ export const rules = {
     'Memory of one build from code, in MiB',
     integer(64, 1_048_576),
   ),
+  appDiskMiB: rule(
+    'OPENSTAGE_APP_DISK_MIB',
+    '10240',
+    'What the directories of one replica may hold, in MiB; it is counted once a minute, and who has more is ended. Taken by the supervisor at its start',
+    integer(16, 16_777_216),
+  ),
+  appFiles: rule(
+    'OPENSTAGE_APP_FILES',
+    '500000',
+    'How many files and directories one replica may have, counted with the above',
+    integer(100, 1_000_000_000),
+  ),
   buildDiskMiB: rule(
     'OPENSTAGE_BUILD_DISK_MIB',
     '8192',

@@ -12,6 +12,8 @@ const holds = {
   processes: 'a replica sees its own processes only, and they end with it',
   ipc: 'shared memory and queues of a replica are its own and end with it',
   descriptors: 'the number of open files and sockets of an application is bounded',
+  watched:
+    'ports, open files, disk and number of files of an application are counted from outside, and who takes too many is ended',
   'oom-score': 'where the machine runs out of memory, applications are ended before the platform',
   'oom-protection': 'where the machine runs out of memory, the supervisor is spared',
 } as const;

@@ -54,7 +54,12 @@ export const replicaName = (id: ReplicaId): string => `${id.instance}/${id.rollo
 export type ReplicaState = 'starting' | 'running' | 'backoff' | 'stopping' | 'exited';
 
 /** Why a process was ended where nobody asked for it. */
-export const exitCauses = ['livenessFailed', 'postStartFailed', 'supervisorRestarted'] as const;
+export const exitCauses = [
+  'livenessFailed',
+  'postStartFailed',
+  'supervisorRestarted',
+  'tookTooMuch',
+] as const;
 export type ExitCause = (typeof exitCauses)[number];
 
 export interface Exit {

@@ -30,6 +30,8 @@ export interface ProcessDriverOptions {
   readonly answerMs?: number;
   /** A supervisor that has to be started ends what it finds and starts nothing. */
   readonly toEnd?: boolean;
+  /** What the directories of one replica may hold; absent: the supervisor's own. */
+  readonly disk?: { readonly mib: number; readonly files: number };
   /** For tests alone: fences that are left out. */
   readonly unfenced?: Unfenced;
   /** For tests: a boot id, a crash file. */
@@ -61,6 +63,9 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   const more = [
     ...(options.supervisorArgs ?? []),
     ...(options.toEnd === true ? ['--to-end'] : []),
+    ...(options.disk
+      ? ['--most-disk-mib', String(options.disk.mib), '--most-files', String(options.disk.files)]
+      : []),
     ...(unfenced === undefined ? [] : ['--unfenced', unfenced]),
   ];
   const cacheDir = options.cacheDir ?? join(dataDir, 'run', 'node-cache');

@@ -22,10 +22,14 @@ export interface Arguments {
   readonly proc: string;
   /** A test's; absent: the newest. */
   readonly protocol: number;
+  /** What the directories of a replica may hold. */
+  readonly disk: { readonly diskBytes: number; readonly files: number };
   /** A test's: fences and guards that are left out. */
   readonly unfenced: Unfenced;
 }
 
+const DEFAULT_DISK_MIB = 10_240;
+const DEFAULT_FILES = 500_000;
 const DEFAULT_LOG_BYTES = 8 * 1024 * 1024;
 
 export function readArguments(words: readonly string[]): Arguments {
@@ -43,6 +47,8 @@ export function readArguments(words: readonly string[]): Arguments {
       'to-end': { type: 'boolean' },
       proc: { type: 'string' },
       protocol: { type: 'string' },
+      'most-disk-mib': { type: 'string' },
+      'most-files': { type: 'string' },
       unfenced: { type: 'string' },
     },
   });
@@ -68,6 +74,10 @@ export function readArguments(words: readonly string[]): Arguments {
     clockFile: values['clock-file'],
     toEnd: values['to-end'] ?? false,
     proc: values.proc ?? '/proc/self',
+    disk: {
+      diskBytes: Number(values['most-disk-mib'] ?? DEFAULT_DISK_MIB) * 1024 ** 2,
+      files: Number(values['most-files'] ?? DEFAULT_FILES),
+    },
     protocol: Number(values.protocol ?? VERSION),
     unfenced: parseUnfenced(values.unfenced ?? ''),
   };

@@ -26,7 +26,8 @@ export async function detectFences(cgroups: Cgroups, unfenced: Unfenced): Promis
     mounts,
     processes,
     ipc,
-    descriptors: whyNoTool('prlimit'),
+    descriptors: process.platform === 'linux' ? undefined : `not done on ${process.platform}`,
+    watched: unfenced.has('watched-bounds') ? 'switched off by a test' : whyNotRoot(),
     'oom-score': existsSync('/proc/self/oom_score_adj') ? undefined : 'this kernel has no oom_score_adj',
     'oom-protection': whyNotSpared(),
   };
@@ -45,13 +46,6 @@ const whyNoController = (controller: string): string =>
   isRoot()
     ? `no cgroup hierarchy with the controller "${controller}" can be written`
     : `the platform does not run as root, and no cgroup with the controller "${controller}" was given to it`;
-
-function whyNoTool(name: string): string | undefined {
-  if (process.platform !== 'linux') return `${process.platform} has none`;
-  return ['/usr/bin', '/bin'].some((dir) => existsSync(`${dir}/${name}`))
-    ? undefined
-    : `"${name}" is not on this host; install util-linux`;
-}
 
 async function whyNoNamespace(kind: string): Promise<string | undefined> {
   if (process.platform !== 'linux') return `${process.platform} has none`;

@@ -49,6 +49,7 @@ export class Forks {
       ...(user === undefined ? [] : (['users'] as const)),
       ...(this.#namespace?.fences.filter((fence) => this.#has(fence)) ?? []),
       ...(isDescriptorsBounded ? (['descriptors'] as const) : []),
+      ...(user !== undefined && this.#has('watched') ? (['watched'] as const) : []),
       ...(isEndedFirst ? (['oom-score'] as const) : []),
     ];
   }

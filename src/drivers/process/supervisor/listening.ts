@@ -65,6 +65,13 @@ async function look(): Promise<readonly Listener[]> {
   }
 }
 
+/** ", 9990 of them by user 65012"; empty where none of them is listened on. Numbers, no names: it is told to whoever asked. */
+export function describeHolders(all: readonly Listener[], low: number, high: number): string {
+  const within = all.filter(({ port }) => port >= low && port <= high);
+  const [most] = [...Map.groupBy(within, ({ user }) => user)].toSorted(([, a], [, b]) => b.length - a.length);
+  return most ? `, ${most[1].length} of them by user ${most[0]}` : '';
+}
+
 /** How much of an application may be looked at, at once and in all. */
 export interface LookBounds {
   readonly perTurn: number;

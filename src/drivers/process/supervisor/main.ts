@@ -5,6 +5,7 @@ import type { InstanceId } from '../../../domain/ids.ts';
 import { adoptAll } from './adopt.ts';
 import type { Arguments } from './arguments.ts';
 import { readArguments } from './arguments.ts';
+import { boundsFor, watchBounds } from './bounds.ts';
 import { openCgroups } from './cgroup.ts';
 import { detectFences } from './detect-fences.ts';
 import { currentBoot } from './identity.ts';
@@ -50,6 +51,9 @@ async function main(args: Arguments): Promise<void> {
     },
   );
   const { low, high } = args;
+  const stopWatching = args.unfenced.has('watched-bounds')
+    ? () => {}
+    : watchBounds(() => supervisor.replicas(), boundsFor(args, args.disk));
   // The lock is ours, so a socket that is there is a dead supervisor's.
   rmSync(socket, { force: true });
   const server = await listen(socket, {
@@ -62,6 +66,7 @@ async function main(args: Arguments): Promise<void> {
     shutdown: async (applications) => {
       journal.tell('shut down', { applications });
       stopKeeping();
+      stopWatching();
       server.close();
       if (applications === 'stop') around.cgroups.close();
       rmSync(socket, { force: true });

@@ -12,7 +12,7 @@ import { runPreStop } from './hooks.ts';
 import type { Identity } from './identity.ts';
 import { AdoptedLife, COULD_NOT_START } from './life.ts';
 import type { Life } from './life.ts';
-import { LOOK_BOUNDS, NO_BOUNDS } from './listening.ts';
+import { describeHolders, listeners, LOOK_BOUNDS, NO_BOUNDS } from './listening.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { reasonOf } from './reason.ts';
 import { NEW_RECORD, NO_PROCESS } from './replica-record.ts';
@@ -53,6 +53,7 @@ export class Replica {
   #phase: Phase = { name: 'placed' };
   #readiness = NOT_LOOKED;
   #isToRest = false;
+  #remark: string | undefined;
   #isLeaving = false;
   /** Cuts a start short. */
   readonly #unwanted = new AbortController();
@@ -87,7 +88,11 @@ export class Replica {
     const { ports } = this.#around;
     const port = await ports.choose(this.name, before, isPortProven);
     if (port === undefined) {
-      return this.#couldNotStart(`ports ${ports.low}-${ports.high} are all taken; widen OPENSTAGE_APP_PORTS`);
+      const holders = describeHolders(await listeners(), ports.low, ports.high);
+      this.#around.journal.tell('no port is free', { replica: this.name, holders });
+      return this.#couldNotStart(
+        `ports ${ports.low}-${ports.high} are all taken${holders}; widen OPENSTAGE_APP_PORTS`,
+      );
     }
     const flaw = await this.#forks.open().then(() => undefined, reasonOf);
     if (this.#isUnwanted()) {
@@ -156,7 +161,31 @@ export class Replica {
   }
 
   observe(): Observed {
-    return observed(this.placement, this.#record, this.#phase, this.#readiness);
+    const seen = observed(this.placement, this.#record, this.#phase, this.#readiness);
+    const { readiness } = seen;
+    return this.#remark === undefined
+      ? seen
+      : { ...seen, readiness: { ...readiness, saw: `${readiness.saw}; ${this.#remark}` } };
+  }
+
+  /** Of the present process, in its cgroup where there is one. */
+  async pids(): Promise<readonly number[]> {
+    const { name } = this.#phase;
+    if (name !== 'alive' && name !== 'ending') return [];
+    return membersOf(this.#group(this.#phase.life.identity), this.#around);
+  }
+
+  /** It took more of what all share than it may: told, ended and, later and later, started again. */
+  overrun(cause: string): void {
+    if (this.#phase.name === 'alive') this.#fail(this.#phase.life, { causeCode: 'tookTooMuch', cause });
+  }
+
+  /** What its owner should know though it runs: told once in its log, and with whatever a probe sees. */
+  remark(sentence: string | undefined): void {
+    if (this.#phase.name !== 'alive' || this.#remark === sentence) return;
+    this.#remark = sentence;
+    if (sentence !== undefined) tellInLog(this.files, `the application ${sentence}`);
+    this.#around.changed(this.placement.rollout.instance);
   }
 
   #move(to: Phase): void {
@@ -192,6 +221,7 @@ export class Replica {
     this.#record = { ...this.#record, ...NO_PROCESS, holder, boot, port, isPortProven, cgroup, oomKills };
     this.files.save(this.#record);
     this.#readiness = NOT_LOOKED;
+    this.#remark = undefined;
   }
 
   async #spawn(port: number): Promise<void> {

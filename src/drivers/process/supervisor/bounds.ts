@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { reasonOf } from './reason.ts';
+import type { Listener } from './listening.ts';
+import { listeners } from './listening.ts';
+import type { Replica } from './replica.ts';
+import type { ReplicaFiles } from './replica-files.ts';
+import { PLATFORM_ENV, toolPath } from './tools.ts';
+
+/** What an application may take of the things that all share, and that no cgroup bounds. */
+export interface Bounds {
+  /** Ports that an application listens on beside its own. */
+  readonly ports: number;
+  /** Open files and sockets of all replicas of an instance: also a socket that nobody listens on holds a port. */
+  readonly descriptors: number;
+  /** Of the directories of a replica. */
+  readonly diskBytes: number;
+  readonly files: number;
+}
+
+const MOST_PORTS = 64;
+/** A runtime may listen for management and debugging, too. */
+const PORTS_PER_REPLICA = 4;
+const LEAST_DESCRIPTORS = 1024;
+
+/** So that no instance can take all ports of the range. */
+export const boundsFor = (
+  ports: { readonly low: number; readonly high: number },
+  disk: Pick<Bounds, 'diskBytes' | 'files'>,
+): Bounds => ({
+  ...disk,
+  ports: MOST_PORTS,
+  descriptors: Math.max(LEAST_DESCRIPTORS, Math.floor((ports.high - ports.low + 1) / 2)),
+});
+
+const LOOK_MS = 2_000;
+const COUNT_MS = 60_000;
+const COUNT_MOST_MS = 20_000;
+const PIDS_PER_TURN = 100;
+const MIB = 1024 ** 2;
+const run = promisify(execFile);
+
+/** Looks at all replicas from outside until the returned function is called, off the way of calls. */
+export function watchBounds(replicas: () => readonly Replica[], bounds: Bounds): () => void {
+  const stop = new AbortController();
+  const again = async (ms: number, look: () => Promise<void>) => {
+    while (!stop.signal.aborted) {
+      await wait(ms, undefined, { signal: stop.signal, ref: false }).catch(() => {});
+      if (!stop.signal.aborted) await look();
+    }
+  };
+  void again(LOOK_MS, () => lookAtSockets(replicas(), bounds));
+  void again(LOOK_MS, () => lookAtDisk(replicas(), bounds, stop.signal));
+  return () => stop.abort();
+}
+
+async function lookAtSockets(replicas: readonly Replica[], bounds: Bounds): Promise<void> {
+  const all = await listeners();
+  const byUser = Map.groupBy(replicas, ({ placement }) => placement.rollout.placement.user);
+  for (const [user, own] of byUser) {
+    if (user === undefined) continue;
+    const ports = new Set(own.map(({ record }) => record.port));
+    const listening = all.filter((each) => each.user === user);
+    const others = new Set(listening.map(({ port }) => port).filter((port) => !ports.has(port)));
+    const most = Math.max(bounds.ports, PORTS_PER_REPLICA * own.length);
+    if (others.size > most) {
+      const cause = `it listens on ${others.size} ports beside its own, more than the ${most} of an application`;
+      for (const replica of own) replica.overrun(cause);
+      continue;
+    }
+    for (const replica of own) replica.remark(openTo(replica, listening));
+    await lookAtDescriptors(own, bounds);
+  }
+}
+
+/** Absent: only this host reaches it. */
+function openTo({ record }: Replica, listening: readonly Listener[]): string | undefined {
+  const open = listening.find(({ address, port }) => port === record.port && /^0+$/.test(address));
+  return (
+    open &&
+    `listens on all addresses of this host, so it can be reached beside the ingress on port ${open.port}; ` +
+      'listen on 127.0.0.1 (HOST)'
+  );
+}
+
+async function lookAtDescriptors(own: readonly Replica[], bounds: Bounds): Promise<void> {
+  let sum = 0;
+  for (const replica of own) {
+    for (const [index, pid] of (await replica.pids()).entries()) {
+      sum += statSync(`/proc/${pid}/fd`, { throwIfNoEntry: false })?.size ?? 0;
+      if (index % PIDS_PER_TURN === PIDS_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  if (sum <= bounds.descriptors) return;
+  const cause = `its processes hold ${sum} open files and sockets, more than the ${bounds.descriptors} of an application`;
+  for (const replica of own) replica.overrun(cause);
+}
+
+const countedAt = new WeakMap<Replica, number>();
+
+/** One after the other: however large one is, the disk is read for one of them at a time. */
+async function lookAtDisk(replicas: readonly Replica[], bounds: Bounds, stop: AbortSignal): Promise<void> {
+  for (const replica of replicas) {
+    const user = replica.placement.rollout.placement.user;
+    if (user === undefined || stop.aborted) continue;
+    if (performance.now() - (countedAt.get(replica) ?? -COUNT_MS) < COUNT_MS) continue;
+    const cause = await whyTooLarge(replica.files, user, bounds).catch(
+      (error: unknown) => `its files cannot be counted (${reasonOf(error).split('\n')[0] ?? ''})`,
+    );
+    countedAt.set(replica, performance.now());
+    if (cause !== undefined) replica.overrun(cause);
+  }
+}
+
+async function whyTooLarge(files: ReplicaFiles, user: number, bounds: Bounds): Promise<string | undefined> {
+  const bytes = await count(files, user, '--block-size=1');
+  if (bytes > bounds.diskBytes)
+    return `its files take ${Math.round(bytes / MIB)} MiB, more than the ${Math.round(bounds.diskBytes / MIB)} of a replica`;
+  const inodes = await count(files, user, '--inodes');
+  if (inodes > bounds.files) return `it has ${inodes} files, more than the ${bounds.files} of a replica`;
+  return undefined;
+}
+
+/** By a process without the rights of root, but for that of reading directories that their owner closed. */
+async function count({ own, volumes }: ReplicaFiles, user: number, what: string): Promise<number> {
+  const setpriv = toolPath('setpriv');
+  const dirs = [own, volumes].filter((dir) => statSync(dir, { throwIfNoEntry: false }));
+  if (setpriv === undefined || dirs.length === 0) return 0;
+  const rights = ['--inh-caps', '--ambient-caps', '--bounding-set'].map(
+    (set) => `${set}=-all,+dac_read_search`,
+  );
+  const words = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', ...rights, '--no-new-privs', '--'];
+  const du = ['nice', '-n', '19', 'du', '-s', '-x', '-l', '-c', what, ...dirs];
+  const options = { env: PLATFORM_ENV, timeout: COUNT_MOST_MS, killSignal: 'SIGKILL', cwd: '/' } as const;
+  const { stdout } = await run(setpriv, [...words, ...du], options).catch((error: unknown) => {
+    // What goes away while it is counted is told too; what was counted is printed all the same.
+    if (isCounted(error)) return error;
+    throw new Error(`${what === '--inodes' ? 'there are too many' : 'reading them took too long'}`, {
+      cause: error,
+    });
+  });
+  return Number.parseInt(stdout.trimEnd().split('\n').at(-1) ?? '', 10) || 0;
+}
+
+const isCounted = (error: unknown): error is { readonly stdout: string } =>
+  error instanceof Error &&
+  'stdout' in error &&
+  typeof error.stdout === 'string' &&
+  error.stdout.includes('total');
