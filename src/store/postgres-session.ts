@@ -43,7 +43,7 @@ class Session implements PostgresPoolClient {
     this.#isGuarded = isGuarded;
   }
 
-  query<R>(statement: unknown, parameters?: readonly unknown[]): never & R;
+  query(statement: unknown, parameters?: readonly unknown[]): never;
   async query(statement: unknown, parameters: readonly unknown[] = []): Promise<unknown> {
     if (typeof statement !== 'string') throw new TypeError('Cursors are not used here.');
     if (this.#isGuarded && statement.startsWith('start transaction')) return this.#begin(statement);
