@@ -43,7 +43,7 @@ import { Collector } from './reconcile/collector.ts';
 import { diskNeeded, proxyNeeded, Readiness, storeNeeded, supervisorNeeded } from './readiness.ts';
 import { makeRoom } from './reconcile/make-room.ts';
 import { PushFollower } from './reconcile/push-follower.ts';
-import { Watcher } from './reconcile/watcher.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
 
 export interface Platform {
   /** What the host has of each fence. */
@@ -183,6 +183,7 @@ export async function startPlatform(
     log,
     limits: { forwardMs: settings.jobDeadline, undoMs: settings.undoDeadline },
     crashPoint: crashAt(settings.crashAt),
+    ended: (instance) => reconciler.add(instance),
   });
   const services: Services = {
     store,
@@ -197,12 +198,13 @@ export async function startPlatform(
     admission: readAdmission(settings),
     ...(users && { appUsers: users.applications }),
   };
-  const watcher = new Watcher({ services, driver, looks, routes, log });
-  const pushes = new PushFollower({ services, log });
+  const reconciler = new Reconciler({ services, driver, looks, routes, clock: systemClock, log });
+  const pushes = new PushFollower({ services, clock: systemClock, log });
   const collector = new Collector({
     store,
     artifacts,
     builds,
+    clock: systemClock,
     now: Date.now,
     keepHistoryMs: settings.keepHistory,
     log,
@@ -232,7 +234,7 @@ export async function startPlatform(
     log,
   });
   engine.start();
-  watcher.start();
+  reconciler.start();
   pushes.start();
   collector.start();
   const listening = await api.listen();
@@ -250,7 +252,7 @@ export async function startPlatform(
     fences: driver.fences(),
     async stop() {
       await api.close();
-      await watcher.stop();
+      await reconciler.stop();
       await pushes.stop();
       await collector.stop();
       await engine.stop();

@@ -47,14 +47,28 @@ export async function followPush(services: Services, push: GitPush): Promise<Job
       if (error instanceof Problem && error.code === 'instanceBusy') return undefined;
       throw error;
     }
-    // It would be refused the next time too; the hook tells why.
-    const text = `Instance ${instance.id} could not follow the push to ${push.branch}: ${error.message}`;
-    await store.write(async (tx) => {
-      await takeGitPush(tx, push);
-      await noteDelivery(tx, { project: push.project, id: push.hook }, { time: services.now(), text });
-    });
+    // It would be refused the next time too.
+    await endPush(services, push, error.message);
     throw error;
   }
+}
+
+/** After too many faults of the platform itself: the push is over, and its hook tells why. */
+export function giveUpPush(services: Services, push: GitPush, cause: unknown): Promise<void> {
+  const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\p{Cc}/gu, ' ');
+  return endPush(
+    services,
+    push,
+    `The platform failed each time it tried (${reason.slice(0, 300)}). Push again, or deploy the instance by hand.`,
+  );
+}
+
+async function endPush(services: Services, push: GitPush, reason: string): Promise<void> {
+  const text = `Instance ${push.instance} could not follow the push to ${push.branch}: ${reason}`;
+  await services.store.write(async (tx) => {
+    if (!(await takeGitPush(tx, push))) return;
+    await noteDelivery(tx, { project: push.project, id: push.hook }, { time: services.now(), text });
+  });
 }
 
 const callerOf = (push: GitPush): Caller => ({

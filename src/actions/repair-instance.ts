@@ -3,6 +3,7 @@ import { openJob } from '../jobs/open-job.ts';
 import { taskNamesOf } from '../jobs/kind.ts';
 import { listOpenJobs } from '../store/jobs.ts';
 import { findInstanceEvenDeleted, lockInstance, type Instance } from '../store/instances.ts';
+import { forgetRepairsBeyond } from '../store/repair-history.ts';
 import type { Parts } from '../tasks/parts.ts';
 import { restoreReplicas } from '../tasks/restore-replicas.ts';
 import { retireReplicas } from '../tasks/retire-replicas.ts';
@@ -26,6 +27,8 @@ export const cleanUpInstanceKind: Kind<Parts> = {
 };
 
 const PLATFORM = 'openstage';
+/** Of an instance, to see what was tried. */
+const KEEP_REPAIRS = 10;
 
 /** Opens a repair, unless any job is open on the instance: then that one is at it, or the next look will see. */
 export async function repairInstance(services: Services, instance: Instance): Promise<boolean> {
@@ -45,6 +48,7 @@ export async function repairInstance(services: Services, instance: Instance): Pr
       createdBy: PLATFORM,
       now: services.now(),
     });
+    await forgetRepairsBeyond(tx, instance.id, KEEP_REPAIRS);
     return true;
   });
   if (isOpened) services.wake();

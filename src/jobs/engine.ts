@@ -1,3 +1,4 @@
+import type { InstanceId } from '../domain/ids.ts';
 import type { Store } from '../store/open.ts';
 import type { Clock } from './clock.ts';
 import type { CrashPoint } from './crash-points.ts';
@@ -19,6 +20,8 @@ export interface EngineSettings<Parts> {
   /** What is given replaces the default. */
   readonly limits?: Partial<EngineLimits>;
   readonly crashPoint?: CrashPoint;
+  /** A job of the instance ended, or is left to another worker. */
+  readonly ended?: (instance: InstanceId) => void;
 }
 
 export interface Engine {
@@ -30,7 +33,7 @@ export interface Engine {
 }
 
 export function createEngine<Parts>(settings: EngineSettings<Parts>): Engine {
-  const { node, run, kinds, limits, crashPoint = () => {}, ...seams } = settings;
+  const { node, run, kinds, limits, crashPoint = () => {}, ended = () => {}, ...seams } = settings;
   if (node.includes(':')) throw new Error(`The node is called "${node}"; expected a name without a colon.`);
   kinds.forEach(checkKind);
   return new Worker<Parts>({
@@ -41,6 +44,7 @@ export function createEngine<Parts>(settings: EngineSettings<Parts>): Engine {
     kinds: new Map(kinds.map((kind) => [kind.name, kind])),
     limits: { ...defaultLimits, ...limits },
     crashPoint,
+    ended,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { JobId } from '../domain/ids.ts';
+import type { InstanceId, JobId } from '../domain/ids.ts';
 import { Problem } from '../domain/errors.ts';
 import {
   type Claim,
@@ -30,6 +30,7 @@ export interface WorkerSeams<Parts> extends LeaseSeams {
   readonly kinds: ReadonlyMap<string, Kind<Parts>>;
   readonly parts: Parts;
   readonly crashPoint: CrashPoint;
+  readonly ended: (instance: InstanceId) => void;
 }
 
 /** A job of ours, from before it is taken until nothing of it is at work any more. */
@@ -155,6 +156,7 @@ export class Worker<Parts> {
     this.#holds.set(claim.job, hold);
     hold.over = this.#work(claim, hold).then(() => {
       this.#holds.delete(claim.job);
+      this.#seams.ended(claim.instance);
       // One that could not be taken is left to the next scan: looking again at once would spin while the store is away.
       if (hold.lease) this.wake();
     });

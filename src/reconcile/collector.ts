@@ -1,5 +1,6 @@
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { BuildStore } from '../builds/build-store.ts';
+import type { Clock } from '../jobs/clock.ts';
 import { deleteUnnamedArtifact, listNamedBuilds, listUnnamedArtifacts } from '../store/artifacts.ts';
 import { deleteAuditBefore } from '../store/audit.ts';
 import { deleteEmptiedComponents } from '../store/components.ts';
@@ -8,18 +9,17 @@ import { forgetJobs, listForgettable } from '../store/jobs.ts';
 import type { Store } from '../store/open.ts';
 import { deleteTemporaryKeysExpiredBefore } from '../store/temporary-keys.ts';
 import { deleteTokensExpiredBefore } from '../store/tokens.ts';
+import { Loop, type ReconcileLog } from './loop.ts';
 
 export interface CollectSettings {
   readonly store: Store;
   readonly artifacts: ArtifactStore;
   readonly builds: BuildStore;
+  readonly clock: Clock;
   readonly now: () => number;
   /** How long ended jobs and deleted instances stay readable. */
   readonly keepHistoryMs: number;
-  readonly log: {
-    readonly info: (fields: object, message: string) => void;
-    readonly warn: (fields: object, message: string) => void;
-  };
+  readonly log: ReconcileLog;
 }
 
 const EVERY_MS = 60_000;
@@ -32,31 +32,20 @@ const KEEP_AUDIT_MS = 365 * 86_400_000;
 /** Removes what nobody can ask for any more. What a kept release names stays. */
 export class Collector {
   readonly #settings: CollectSettings;
-  #timer: NodeJS.Timeout | undefined;
-  #collecting: Promise<void> = Promise.resolve();
+  readonly #loop: Loop;
 
   constructor(settings: CollectSettings) {
     this.#settings = settings;
+    const { clock, log } = settings;
+    this.#loop = new Loop({ name: 'collecting', everyMs: EVERY_MS, clock, log, run: () => this.collect() });
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#collectInTurn(), EVERY_MS);
-    this.#collectInTurn();
+    this.#loop.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#collecting;
-  }
-
-  #collectInTurn(): void {
-    this.#collecting = this.#collecting.then(async () => {
-      try {
-        await this.collect();
-      } catch (error) {
-        this.#settings.log.warn({ error }, 'a collection did not work; it is repeated');
-      }
-    });
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   async collect(): Promise<void> {

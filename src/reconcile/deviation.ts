@@ -1,23 +1,23 @@
 import type { Observed } from '../domain/rollout.ts';
-import type { Instance } from '../store/instances.ts';
+import type { Watched } from '../store/watched.ts';
 
 /**
  * What runs compared with what should run, as sets of replicas; that one is sick is no deviation, its host sees to it.
  * A sentence for the log, or undefined where all is as it should be.
  */
 export function deviates(
-  instance: Instance,
+  instance: Watched,
   seen: readonly Observed[],
   unretired: readonly number[],
 ): string | undefined {
-  const serves = instance.deleteTime === undefined && instance.wanted === 'running';
+  const serves = !instance.isDeleted && instance.wanted === 'running';
   const serving = serves ? instance.servingRollout : undefined;
   const stray = seen.find(({ rollout, ordinal }) => rollout !== serving || ordinal >= instance.replicas);
   if (stray) return `replica ${stray.ordinal} of rollout ${stray.rollout} should not be there`;
   const leftover = unretired.find((number) => number !== serving);
   if (leftover !== undefined) return `rollout ${leftover} is to be retired`;
   if (serving === undefined) return undefined;
-  if (instance.outOfService !== undefined) return `rollout ${serving} is out of service for a job that ended`;
+  if (instance.outOfService === serving) return `rollout ${serving} is out of service for a job that ended`;
   const present = new Set(seen.map(({ ordinal }) => ordinal));
   const missing = Array.from({ length: instance.replicas }, (_, ordinal) => ordinal).find(
     (ordinal) => !present.has(ordinal),

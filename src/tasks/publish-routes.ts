@@ -28,17 +28,11 @@ export class RoutePublisher {
 
   /**
    * What the store remembers of replicas is of this life of the platform from now on. Before, a port may be another's:
-   * the machine was started again, or the data directory restored. True the first time.
+   * the machine was started again, or the data directory restored.
    */
-  markObserved(): boolean {
-    const isFirst = !this.#isObserved;
+  markObserved(): void {
     this.#isObserved = true;
     this.#observed.resolve();
-    return isFirst;
-  }
-
-  get whenObserved(): Promise<void> {
-    return this.#observed.promise;
   }
 
   /** Resolves when everything that was committed before this call is in force. */

@@ -64,7 +64,7 @@ test('a forced deletion removes the row although the target cannot be reached, a
   assert.equal((await listUnretiredRollouts(stage.store.read, idIn(one))).length, 1);
 
   driver.isReachable = true;
-  await running.watcher.lookAtAll();
+  await running.look();
   await until('what was left to be gone', () =>
     [...driver.replicas.values()].every(({ instance }) => instance !== idIn(one)),
   );

@@ -7,7 +7,7 @@ import { ArtifactStore } from '../../src/artifacts/artifact-store.ts';
 import { BuildStore } from '../../src/builds/build-store.ts';
 import { Steps } from '../../src/builds/steps.ts';
 import { SourceBuilds } from '../../src/builds/source-builds.ts';
-import { systemClock } from '../../src/jobs/clock.ts';
+import { systemClock, type Clock } from '../../src/jobs/clock.ts';
 import { createEngine, type Engine } from '../../src/jobs/engine.ts';
 import { createLocator } from '../../src/runtimes/locate.ts';
 import { LookClock } from '../../src/domain/look.ts';
@@ -15,7 +15,7 @@ import type { Settings } from '../../src/settings.ts';
 import type { Limits } from '../../src/tasks/parts.ts';
 import { RoutePublisher } from '../../src/tasks/publish-routes.ts';
 import { Collector } from '../../src/reconcile/collector.ts';
-import { Watcher } from '../../src/reconcile/watcher.ts';
+import { Reconciler } from '../../src/reconcile/reconciler.ts';
 import { ENVIRONMENT, openStage, type Answer, type Stage } from '../api/stage.ts';
 import { zip } from '../builders/zip.ts';
 import { until } from '../jobs/until.ts';
@@ -51,10 +51,11 @@ export class RunningStage {
   readonly artifacts: ArtifactStore;
   readonly builds: BuildStore;
   readonly collector: Collector;
-  readonly watcher: Watcher;
+  readonly reconciler: Reconciler;
   engine: Engine;
   readonly #makeEngine: () => Engine;
   readonly #clock: { skippedMs: number };
+  readonly time: Clock;
   #at: string | undefined;
 
   private constructor(
@@ -66,6 +67,11 @@ export class RunningStage {
     const { key, now, newNonce, grants } = services;
     this.stage = stage;
     this.#clock = clock;
+    this.time = {
+      ...systemClock,
+      now: () => Date.now() + clock.skippedMs,
+      monotonic: () => performance.now() + clock.skippedMs,
+    };
     this.artifacts = new ArtifactStore(dataDir);
     this.builds = new BuildStore(dataDir);
     const routes = new RoutePublisher(store, this.ingress);
@@ -108,11 +114,19 @@ export class RunningStage {
         limits: { patienceMs: 300 },
       });
     this.engine = this.#makeEngine();
-    this.watcher = new Watcher({ services, driver: this.driver, looks: this.looks, routes, log: quiet });
+    this.reconciler = new Reconciler({
+      services,
+      driver: this.driver,
+      looks: this.looks,
+      routes,
+      clock: this.time,
+      log: quiet,
+    });
     this.collector = new Collector({
       store,
       artifacts: this.artifacts,
       builds: this.builds,
+      clock: this.time,
       now,
       keepHistoryMs: 30 * 24 * 3_600_000,
       log: quiet,
@@ -146,6 +160,12 @@ export class RunningStage {
   restart(): void {
     this.engine = this.#makeEngine();
     this.engine.start();
+  }
+
+  /** A full look and all that it leads to; whoever was looked at just now has its turn again. */
+  async look(): Promise<void> {
+    this.skip(100);
+    await this.reconciler.lookAtAll();
   }
 
   /** From now on it is later. */

@@ -19,6 +19,13 @@ export class ScriptedDriver implements Driver {
   isBroken = false;
   /** What is started after the first rollout gets ready once this is false again. */
   isSlow = false;
+  /** What an attempt to start replicas meets. */
+  startFault: Error | undefined;
+  /** How often replicas were asked for in vain. */
+  failedStarts = 0;
+  /** What a look at this instance alone meets, beside what it is. */
+  readonly lookFaults = new Map<InstanceId, Error>();
+  looks = 0;
   /** Rollouts up to this one are well all the same. */
   sparedRollout = 0;
   /** Called by each look once it has seen what runs, and by a retirement once its replicas have been asked to end. */
@@ -42,6 +49,10 @@ export class ScriptedDriver implements Driver {
 
   async ensure(rollout: Rollout, count: number): Promise<void> {
     this.#reach();
+    if (this.startFault) {
+      this.failedStarts += 1;
+      throw this.startFault;
+    }
     this.asked.push(rollout);
     for (let ordinal = 0; ordinal < count; ordinal += 1) {
       const id = { instance: rollout.instance, rollout: rollout.number, ordinal };
@@ -60,6 +71,9 @@ export class ScriptedDriver implements Driver {
 
   async observe(instance?: InstanceId): Promise<readonly Observed[]> {
     this.#reach();
+    const fault = instance !== undefined && this.lookFaults.get(instance);
+    this.looks += 1;
+    if (fault) throw fault;
     const seen = [...this.replicas.values()]
       .filter((replica) => instance === undefined || replica.instance === instance)
       .map((replica) => (this.isSlow && replica.rollout > 1 ? { ...replica, readiness: NOT_YET } : replica));

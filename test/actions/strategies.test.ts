@@ -14,14 +14,14 @@ for (const [title, strategy] of [
 ] as const) {
   test(`${title}: what was taken away is there again after a failure, and is found by a stop`, async (t) => {
     const running = await RunningStage.open(t);
-    const { driver, watcher } = running;
+    const { driver } = running;
     const one = await running.deployed({ configuration: { strategy } });
     driver.isBroken = true;
     driver.sparedRollout = 1;
     const failed = await running.change(one, '2');
     assert.equal(failed.status, 'FAILED');
     assert.match(failed.message, /exited with code 7/);
-    await watcher.lookAtAll();
+    await running.look();
     assert.deepEqual([await running.status(one), names(running)], ['RUNNING', ['1/0']]);
     assert.equal((await running.act(one, 'stop')).status, 'SUCCEEDED');
     assert.deepEqual(names(running), []);

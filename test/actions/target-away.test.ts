@@ -38,7 +38,7 @@ test('a target that is away in the middle of a job is waited for, and one that i
 
 test('a switch that was committed and could not be told to the ingress is never said to be undone', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, ingress, watcher } = running;
+  const { driver, ingress } = running;
   const one = await running.deployed();
   ingress.isReachable = false;
   const outcome = await running.change(one, '2');
@@ -48,9 +48,9 @@ test('a switch that was committed and could not be told to the ingress is never 
   assert.ok([...driver.replicas.values()].some(({ rollout }) => rollout === 2));
   assert.equal((await running.stage.get(one)).text('version'), '2', 'it serves');
   ingress.isReachable = true;
-  await watcher.lookAtAll();
+  await running.look();
   await until('the old replica is gone and the new one has the traffic', async () => {
-    await watcher.lookAtAll();
+    await running.look();
     const targets = ingress.routes.flatMap((route) => route.targets.map(({ replica }) => replica));
     return targets.length === 1 && targets[0]?.endsWith('/2/0') && driver.replicas.size === 1;
   });

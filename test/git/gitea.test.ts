@@ -9,6 +9,7 @@ import { until } from '../api/until.ts';
 import { gitCaller } from './git-caller.ts';
 import { served } from '../api/end-job.ts';
 import { findCloneCredential } from '../../src/git/clone-credential.ts';
+import { systemClock } from '../../src/jobs/clock.ts';
 import { PushFollower } from '../../src/reconcile/push-follower.ts';
 import { findGitea, startGitea, type Gitea } from './gitea.ts';
 
@@ -219,7 +220,7 @@ if (program !== undefined) {
     await write('second');
     await until(async () => (await git.get('/push/pushed')).at('delivery_time') !== null);
     assert.match((await git.get('/push/pushed')).text('delivery'), /^A push to main; 1 instances follow\.$/);
-    await new PushFollower({ services: stage.services, log: silent }).look();
+    await new PushFollower({ services: stage.services, clock: systemClock, log: silent }).look();
     const upgraded = await stage.get(`${at}`);
     assert.equal(upgraded.at('instances', 0, 'status_detail', 'status'), 'UPGRADING');
     assert.equal((await git.delete(`/repos/ann/pushed/hooks/${hook.text('id')}`)).status, 204);

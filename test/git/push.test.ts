@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { jobId } from '../../src/domain/ids.ts';
 import { findJob } from '../../src/store/jobs.ts';
 import { updateUser } from '../../src/store/users.ts';
+import { systemClock } from '../../src/jobs/clock.ts';
 import { PushFollower } from '../../src/reconcile/push-follower.ts';
 import { aComponent, instanceBody } from '../api/builders.ts';
 import { endJob, served } from '../api/end-job.ts';
@@ -50,7 +51,11 @@ async function ground(t: TestContext): Promise<Ground> {
   const hook = await gitCaller(stage, 'gh').post('/repos/shop/cart/hooks', { url, secret: SECRET });
   assert.equal(hook.status, 200, hook.raw);
   recorded.done();
-  const follower = new PushFollower({ services: stage.services, log: { info: () => {}, warn: () => {} } });
+  const follower = new PushFollower({
+    services: stage.services,
+    clock: systemClock,
+    log: { info: () => {}, warn: () => {} },
+  });
   return {
     stage,
     recorded,
@@ -162,11 +167,53 @@ test('two that look at once open one job', async (t) => {
   await fromCode(stage, 'web', { repo_ref: 'main' });
   await push();
   const log = { info: () => {}, warn: () => {} };
-  const looks = [1, 2, 3].map(() => new PushFollower({ services: stage.services, log }).look());
+  const looks = [1, 2, 3].map(() =>
+    new PushFollower({ services: stage.services, clock: systemClock, log }).look(),
+  );
   await Promise.all(looks);
   assert.equal((await openJobs(stage)).length, 1);
   const waiting = await stage.store.read.selectFrom('git_pushes').selectAll().execute();
   assert.deepEqual(waiting, []);
+});
+
+test('a push that cannot be followed keeps no other waiting, is tried ever less often, and in the end its hook says why', async (t) => {
+  const { stage, push, hook } = await ground(t);
+  const bad = await fromCode(stage, 'bad', { repo_ref: 'main' });
+  await fromCode(stage, 'good', { repo_ref: 'other' });
+  await stage.store.write((tx) =>
+    tx
+      .updateTable('releases')
+      .set({ content_json: '{"poison": true}' })
+      .where('instance_id', '=', bad.split('/').at(-1) ?? '')
+      .execute(),
+  );
+  await push();
+  await push({ branch: 'other' });
+  const waiting = async () =>
+    (await stage.store.read.selectFrom('git_pushes').select('branch').execute()).map(({ branch }) => branch);
+  assert.deepEqual((await waiting()).sort(), ['main', 'other']);
+
+  let pastMs = 0;
+  let told = 0;
+  const clock = { ...systemClock, monotonic: () => pastMs };
+  const log = { info: () => {}, warn: () => (told += 1) };
+  const follower = new PushFollower({ services: stage.services, clock, log });
+  await follower.look();
+  assert.equal((await openJobs(stage)).length, 1, 'the other is followed');
+  assert.deepEqual(await waiting(), ['main'], 'the poisonous one is tried again');
+
+  // Half an hour and more, in the pace of the follower.
+  for (; pastMs < 60 * 60_000 && (await waiting()).length > 0; pastMs += 2_000) await follower.look();
+  assert.deepEqual(await waiting(), [], 'it is over');
+  assert(told <= 10, `told ${told} times`);
+  assert(pastMs > 5 * 60_000, `given up after ${pastMs / 1_000} s`);
+  assert.match(
+    (await hook()).text('delivery'),
+    /could not follow the push to main: .*releases\.content_json/,
+  );
+
+  await push();
+  assert.deepEqual(await waiting(), ['main'], 'a later push is taken');
 });
 
 test('what was stopped stays stopped', async (t) => {

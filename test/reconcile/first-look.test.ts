@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Watcher } from '../../src/reconcile/watcher.ts';
+import { Reconciler } from '../../src/reconcile/reconciler.ts';
 import { RoutePublisher } from '../../src/tasks/publish-routes.ts';
 import { RunningStage } from '../actions/running-stage.ts';
 import { RememberingIngress } from '../actions/scripted-target.ts';
@@ -19,17 +19,24 @@ test('after a start no port of the last life is published before what runs was s
   };
   const routes = new RoutePublisher(stage.store, ingress);
   const log = { info: () => undefined, warn: () => undefined };
-  const watcher = new Watcher({ services: stage.services, driver, looks, routes, log });
+  const reconciler = new Reconciler({
+    services: stage.services,
+    driver,
+    looks,
+    routes,
+    clock: running.time,
+    log,
+  });
   const early = routes.publish();
   driver.isReachable = false;
-  await watcher.lookAtAll();
+  await reconciler.lookAtAll();
   assert.deepEqual(published, [], 'a look that saw nothing is none');
   driver.isReachable = true;
-  await watcher.lookAtAll();
+  await reconciler.lookAtAll();
   await early;
   assert.ok(published.length > 0);
   for (const ports of published) assert.deepEqual(ports, [20_999]);
   const count = published.length;
-  await watcher.lookAtAll();
+  await reconciler.lookAtAll();
   assert.equal(published.length, count, 'and what stays as it is, is not published again');
 });

@@ -8,7 +8,7 @@ const portsOf = ({ ingress }: RunningStage) =>
 
 test('a look that was overtaken by a scale down and up does not bring a port back that is another’s by now', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, watcher } = running;
+  const { driver } = running;
   const one = await running.deployed({ replica: 2 });
   assert.deepEqual(portsOf(running), [20_100, 20_101]);
   // Something to write: without a change, the look would write nothing.
@@ -20,7 +20,7 @@ test('a look that was overtaken by a scale down and up does not bring a port bac
     begun.resolve();
     await held.promise;
   };
-  const stale = watcher.lookAtAll();
+  const stale = running.look();
   await begun.promise;
   assert.equal((await running.act(one, 'scale', { replica: 1 })).status, 'SUCCEEDED');
   driver.portOf = () => 20_555;
@@ -29,14 +29,14 @@ test('a look that was overtaken by a scale down and up does not bring a port bac
   held.resolve();
   await stale;
   assert.deepEqual(portsOf(running), [20_100, 20_555], 'port 20101 may be anybody’s');
-  await watcher.lookAtAll();
+  await running.look();
   assert.deepEqual(portsOf(running), [20_100, 20_555]);
   assert.equal(await running.status(one), 'RUNNING');
 });
 
 test('what Recreate takes out of service gets no traffic while it ends, however often it is seen still running', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, watcher } = running;
+  const { driver } = running;
   const one = await running.deployed({ replica: 2, configuration: { strategy: { upgrade: 'Recreate' } } });
   const ending = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
@@ -49,8 +49,8 @@ test('what Recreate takes out of service gets no traffic while it ends, however 
   assert.deepEqual(portsOf(running), []);
   // As a replica that is drained shows: it still is ready, and something of it has changed.
   for (const [name, replica] of driver.replicas) driver.replicas.set(name, { ...replica, restarts: 1 });
-  await watcher.lookAtAll();
-  await watcher.lookAtAll();
+  await running.look();
+  await running.look();
   assert.deepEqual(portsOf(running), [], 'out of service is not undone by seeing it');
   driver.beforeEnd = async () => {};
   ending.resolve();
@@ -60,14 +60,14 @@ test('what Recreate takes out of service gets no traffic while it ends, however 
 
 test('a Recreate that fails puts what served back into service, where it listens now', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, watcher } = running;
+  const { driver } = running;
   const one = await running.deployed({ configuration: { strategy: { upgrade: 'Recreate' } } });
   driver.isBroken = true;
   driver.sparedRollout = 1;
   driver.portOf = ({ rollout }) => 20_700 + rollout;
   assert.equal((await running.change(one, '2')).status, 'FAILED');
   assert.deepEqual(portsOf(running), [20_701]);
-  await watcher.lookAtAll();
+  await running.look();
   assert.deepEqual(portsOf(running), [20_701]);
   await until('the status to be RUNNING', async () => (await running.status(one)) === 'RUNNING');
 });

@@ -14,15 +14,15 @@ const untilIdle = (running: RunningStage, one: string) =>
 
 test('a replica that is gone is put back by a job of the platform, which is nobody’s last job', async (t) => {
   const running = await RunningStage.open(t);
-  const { stage, driver, watcher } = running;
+  const { stage, driver } = running;
   const one = await running.deployed({ replica: 2 });
   const before = await stage.get(one);
   const [lost] = driver.replicas.keys();
   driver.replicas.delete(lost ?? '');
-  await watcher.lookAtAll();
+  await running.look();
   await until('two replicas', () => driver.replicas.size === 2);
   await untilIdle(running, one);
-  await watcher.lookAtAll();
+  await running.look();
   const after = await stage.get(one);
   assert.equal(after.at('status_detail', 'status'), 'RUNNING');
   assert.equal(after.at('status_detail', 'last_job_id'), before.at('status_detail', 'last_job_id'));
@@ -31,14 +31,14 @@ test('a replica that is gone is put back by a job of the platform, which is nobo
 
 test('a replica that should not be there is ended, one of an instance that nobody knows is left alone', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, watcher } = running;
+  const { driver } = running;
   const one = await running.deployed();
   const [own] = driver.replicas.values();
   assert.ok(own);
   const stray = { ...own, ordinal: 5 };
   const strange = { ...own, instance: instanceId(randomUUID()) };
   for (const replica of [stray, strange]) driver.replicas.set(replicaName(replica), replica);
-  await watcher.lookAtAll();
+  await running.look();
   await until('the stray to be gone', () => !driver.replicas.has(replicaName(stray)));
   await untilIdle(running, one);
   assert.deepEqual([...driver.replicas.values()], [own, strange]);
@@ -46,22 +46,22 @@ test('a replica that should not be there is ended, one of an instance that nobod
 
 test('a target that cannot be reached makes what runs UNKNOWN, leaves its traffic alone, and is forgotten when it answers', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, watcher, ingress } = running;
+  const { driver, ingress } = running;
   const one = await running.deployed();
   const { routes } = ingress;
   driver.isReachable = false;
-  await watcher.lookAtAll();
+  await running.look();
   assert.equal(await running.status(one), 'UNKNOWN');
   assert.deepEqual(ingress.routes, routes);
   assert.deepEqual(await openJobs(running, one), [], 'nothing is repaired that is not seen');
   driver.isReachable = true;
-  await watcher.lookAtAll();
+  await running.look();
   assert.equal(await running.status(one), 'RUNNING');
 });
 
 test('a sick replica leaves the ingress and shows in the status', async (t) => {
   const running = await RunningStage.open(t);
-  const { stage, driver, watcher, ingress } = running;
+  const { stage, driver, ingress } = running;
   const one = await running.deployed({ replica: 2 });
   const [name = '', well] = [...driver.replicas][0] ?? [];
   assert.ok(well);
@@ -69,7 +69,7 @@ test('a sick replica leaves the ingress and shows in the status', async (t) => {
     ...well,
     readiness: { ready: false, code: 'probeFailed', saw: 'HTTP 500 from GET /' },
   });
-  await watcher.lookAtAll();
+  await running.look();
   const shown = await stage.get(one);
   assert.equal(shown.at('status_detail', 'status'), 'PARTIALLY_FAILED');
   assert.match(shown.text('status_detail', 'fail_detail'), /Replica 0 is not ready: HTTP 500 from GET \//);
@@ -78,11 +78,11 @@ test('a sick replica leaves the ingress and shows in the status', async (t) => {
 
 test('a repair makes way for a user: it is no reason for 409', async (t) => {
   const running = await RunningStage.open(t);
-  const { driver, watcher } = running;
+  const { driver } = running;
   const one = await running.deployed();
   await running.engine.stop();
   driver.replicas.clear();
-  await watcher.lookAtAll();
+  await running.look();
   assert.deepEqual(
     (await openJobs(running, one)).map(({ kind }) => kind),
     ['repair-instance'],
