@@ -67,6 +67,8 @@ export const python3: Runtime = {
       env: {
         PYTHONUNBUFFERED: '1',
         PYTHONDONTWRITEBYTECODE: '1',
+        // gunicorn and uvicorn believe X-Forwarded-* from 127.0.0.1 alone, and the ingress comes from all of 127/8.
+        FORWARDED_ALLOW_IPS: '*',
         ...(hasEnvironment && { VIRTUAL_ENV: inRelease(build, environmentDir(build)) }),
       },
       portVariables: [],
