@@ -88,8 +88,8 @@ test('a secret is nowhere in the supervisor’s files', async (t) => {
   const driver = await host.driver();
   const rollout = host.rollout(WEB, { variables: { TOKEN: 'a-canary-of-this-test' } });
   await driver.ensure(rollout, 1, never());
-  const dir = join(host.dataDir, 'replicas', rollout.instance, '1-0');
-  for (const file of ['replica.json', 'state.json']) {
+  const dir = join(host.dataDir, 'replicas', rollout.instance);
+  for (const file of ['1-0/replica.json', '1-0/state.json', 'variables-1.json']) {
     assert.ok(!readFileSync(join(dir, file), 'utf8').includes('a-canary-of-this-test'));
     assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600);
   }

@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -162,7 +163,7 @@ export class TestHost {
   replicaDirs(): string[] {
     const root = join(this.dataDir, 'replicas');
     return readdirSync(root)
-      .filter((name) => name !== '.trash')
+      .filter((name) => !name.startsWith('.') && statSync(join(root, name)).isDirectory())
       .flatMap((instance) => readdirSync(join(root, instance)).map((name) => `${instance}/${name}`));
   }
 

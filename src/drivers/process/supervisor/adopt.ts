@@ -3,6 +3,7 @@ import { removeCgroup } from './end.ts';
 import { sweep } from './group.ts';
 import type { Identity } from './identity.ts';
 import { isAlive } from './identity.ts';
+import { Namespace } from './namespace.ts';
 import { processesOf } from './owned.ts';
 import { reasonOf } from './reason.ts';
 import { Replica } from './replica.ts';
@@ -22,13 +23,15 @@ export async function adoptAll(around: Surroundings): Promise<Map<string, Replic
   for (const { instance, rollout, ordinal } of listReplicas(around.replicasDir)) {
     const files = new ReplicaFiles(around.replicasDir, instance, rollout, ordinal);
     const placement = files.placement();
-    if (placement) {
+    if (typeof placement === 'object') {
       const replica = new Replica(placement, files.record(), around);
       replicas.set(replica.name, replica);
       void replica.over.then(() => replicas.delete(replica.name));
+    } else if (placement === undefined && !files.hasHome()) {
+      // Its supervisor was killed before it had written down what to start.
+      files.remove(around.trash);
     } else {
-      // It was killed before it had written down what to start.
-      files.remove();
+      setFilesAside(files, placement ?? 'what was to be started is missing', around);
     }
   }
   const known = new Set([...replicas.values()].map(({ files }) => files.name));
@@ -37,6 +40,18 @@ export async function adoptAll(around: Surroundings): Promise<Map<string, Replic
   await Promise.race([Promise.all([...strays, endMarked(replicas, around)]), late]);
   for (const replica of replicas.values()) adoptOrSetAside(replica, places.get(replica.files.name), around);
   return replicas;
+}
+
+/** Nothing of it is started or lost; the platform may ask for it anew. */
+function setFilesAside(files: ReplicaFiles, reason: string, around: Surroundings): void {
+  const holder = files.record()?.holder;
+  if (holder) Namespace.of(holder)?.end();
+  try {
+    const place = files.setAside();
+    around.journal.tell('replica set aside', { replica: files.name, reason, place });
+  } catch (error) {
+    around.journal.tell('replica not set aside', { replica: files.name, reason: reasonOf(error) });
+  }
 }
 
 /** One whose files make no sense is told and left; the others have their supervisor. */

@@ -34,7 +34,7 @@ export async function removeAll(
 ): Promise<void> {
   if (record.cgroup) await removeCgroup(record.cgroup, around);
   try {
-    files.remove();
+    files.remove(around.trash);
   } catch (error) {
     // The next supervisor tries again.
     around.journal.tell('files not removed', { replica: name, reason: reasonOf(error) });

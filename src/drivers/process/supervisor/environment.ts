@@ -44,9 +44,10 @@ export function environmentFor({
     TZ: 'UTC',
   };
   for (const [name, value] of Object.entries(rollout.workload.launch.env)) env[name] = fill(value, places);
-  if (rollout.env.length > 0) {
+  const variables = files.variables();
+  if (variables.length > 0) {
     const key = parseKey(readFileSync(keyFile, 'utf8'));
-    for (const { name, value } of rollout.env) env[name] = unseal(key, value);
+    for (const { name, value } of variables) env[name] = unseal(key, value);
   }
   for (const name of ['PORT', ...rollout.workload.launch.portVariables]) env[name] = String(port);
   for (const name of ['HOST', 'SERVER_ADDRESS']) env[name] = LOOPBACK;

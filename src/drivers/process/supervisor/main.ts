@@ -19,6 +19,7 @@ import { listen } from './server.ts';
 import { makePrivate, socketPath } from './socket-path.ts';
 import { Supervisor } from './supervisor.ts';
 import type { CrashPoint, Surroundings } from './surroundings.ts';
+import { Trash } from './trash.ts';
 
 /** Keeps the applications of one data directory alive, whatever happens to the platform. Ends only when told to. */
 async function main(args: Arguments): Promise<void> {
@@ -95,6 +96,7 @@ async function surroundings(
     unfenced: args.unfenced,
     startsNothing: args.toEnd,
     journal,
+    trash: new Trash(join(args.dataDir, 'replicas'), journal),
     crashPoint: crashPoints(args.crashFile),
     changed: (instance) => watchers.forEach((hear) => hear(instance)),
     watchOver: (work) => {

@@ -1,12 +1,17 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
-import { rmSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, opendirSync, readFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { open, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { SealedVariable } from '../../../domain/envelope.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
 import { instanceId } from '../../../domain/ids.ts';
-import { expect, number, object, text } from './shape.ts';
+import { reasonOf } from './reason.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { isPlacement, isReplicaRecord } from './replica-record.ts';
+import { isVariable } from './rollout-shape.ts';
 import type { Is } from './shape.ts';
+import { expect, list, number, object, text } from './shape.ts';
+import type { Trash } from './trash.ts';
 import { inPresentForm } from './version-before.ts';
 
 /** A directory of this host that is to be seen at a path. */
@@ -29,12 +34,16 @@ export class ReplicaFiles {
   readonly volumes: string;
   /** Names the replica among all of this host, in a word that can name a directory. */
   readonly name: string;
-  readonly #trash: string;
+  readonly #replicasDir: string;
   readonly #parent: string;
+  readonly #rollout: number;
+  readonly #variables: string;
 
   constructor(replicasDir: string, instance: InstanceId, rollout: number, ordinal: number) {
     this.#parent = join(replicasDir, instance);
-    this.#trash = join(replicasDir, TRASH);
+    this.#replicasDir = replicasDir;
+    this.#rollout = rollout;
+    this.#variables = join(this.#parent, `variables-${rollout}.json`);
     this.name = `${instance}-${rollout}-${ordinal}`;
     this.dir = join(this.#parent, `${rollout}-${ordinal}`);
     this.log = join(this.dir, 'log');
@@ -44,17 +53,54 @@ export class ReplicaFiles {
     this.volumes = join(this.dir, 'volumes');
   }
 
-  place(placement: Placement): void {
+  /** Written down for good before anything is started: what is asked for survives a power loss. */
+  async place(placement: Placement): Promise<void> {
     for (const dir of [this.#parent, this.dir]) makeDir(dir, 0o711);
-    makeDir(this.own, 0o700);
-    for (const dir of [this.home, this.tmp]) makeDir(dir, 0o700);
-    const user = placement.rollout.placement.user;
-    if (user !== undefined) for (const dir of [this.home, this.tmp, this.own]) chownSync(dir, user, user);
-    writeWhole(join(this.dir, 'replica.json'), JSON.stringify(placement));
+    const { user } = placement.rollout.placement;
+    makeOwn([this.own, this.home, this.tmp], user);
+    const { env } = placement.rollout;
+    if (env.length > 0 && !existsSync(this.#variables))
+      await writeDurably(this.#variables, JSON.stringify(env));
+    const stored = { ...placement, rollout: { ...placement.rollout, env: [] } };
+    await writeDurably(join(this.dir, 'replica.json'), JSON.stringify(stored));
+    await flushDir(dirname(this.#parent));
   }
 
-  placement(): Placement | undefined {
-    return readWhole(join(this.dir, 'replica.json'), isPlacement);
+  /** Absent: it was never written; a text: why it cannot be read. */
+  placement(): Placement | string | undefined {
+    const path = join(this.dir, 'replica.json');
+    if (!existsSync(path)) return undefined;
+    try {
+      const placement = readDown(path, isPlacement);
+      const { env } = placement.rollout;
+      if (env.length === 0) return placement;
+      // The version before kept them with each replica; they are many times as large as all else.
+      if (!existsSync(this.#variables)) writeWhole(this.#variables, JSON.stringify(env));
+      const stored = { ...placement, rollout: { ...placement.rollout, env: [] } };
+      writeWhole(path, JSON.stringify(stored));
+      return stored;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  /** Sealed; all replicas of a rollout share them, and nobody holds them in memory. */
+  variables(): readonly SealedVariable[] {
+    return existsSync(this.#variables) ? readDown(this.#variables, list(isVariable)) : [];
+  }
+
+  /** Something of the application's is there. */
+  hasHome(): boolean {
+    return lstatSync(this.home, { throwIfNoEntry: false }) !== undefined && !isEmptyDir(this.home);
+  }
+
+  /** What cannot be read is kept for people to look at, out of the way of what is started anew. */
+  setAside(): string {
+    const aside = join(this.#replicasDir, ASIDE);
+    makeDir(aside, 0o700);
+    const place = join(aside, `${this.name}.${Date.now()}`);
+    renameSync(this.dir, place);
+    return place;
   }
 
   record(): ReplicaRecord | undefined {
@@ -83,26 +129,35 @@ export class ReplicaFiles {
     writeWhole(join(this.dir, 'rotated.json'), JSON.stringify(at));
   }
 
-  /** Out of reach in one step, so that a crash leaves no half of it; then away. */
-  remove(): void {
-    makeDir(this.#trash, 0o700);
-    const grave = join(this.#trash, `${Date.now()}-${process.pid}-${(graves += 1)}`);
+  remove(trash: Trash): void {
+    trash.take(this.dir);
     try {
-      renameSync(this.dir, grave);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-    try {
+      const isLast = !readdirSync(this.#parent).some((name) => name.startsWith(`${this.#rollout}-`));
+      if (isLast) rmSync(this.#variables, { force: true });
       rmdirSync(this.#parent);
     } catch {
       // Other replicas of the instance live in it.
     }
-    removeTree(grave);
   }
 }
 
-const TRASH = '.trash';
-let graves = 0;
+const ASIDE = '.aside';
+
+/** What was set aside of a rollout goes with it. */
+export function removeAside(
+  replicasDir: string,
+  instance: InstanceId,
+  rollout: number,
+  keep: number,
+  trash: Trash,
+): void {
+  const aside = join(replicasDir, ASIDE);
+  const start = `${instance}-${rollout}-`;
+  for (const name of existsSync(aside) ? readdirSync(aside) : []) {
+    const ordinal = name.startsWith(start) ? Number(name.slice(start.length).split('.')[0]) : -1;
+    if (ordinal >= keep) trash.take(join(aside, name));
+  }
+}
 
 export interface ReplicaPlace {
   readonly instance: InstanceId;
@@ -110,17 +165,41 @@ export interface ReplicaPlace {
   readonly ordinal: number;
 }
 
+/** Whatever else somebody put there is passed over. */
 export function listReplicas(replicasDir: string): ReplicaPlace[] {
   makeDir(replicasDir, 0o711);
-  removeTree(join(replicasDir, TRASH));
-  return readdirSync(replicasDir).flatMap((instance) =>
-    readdirSync(join(replicasDir, instance)).flatMap((name) => {
-      const [, rollout, ordinal] = /^(\d+)-(\d+)$/.exec(name) ?? [];
-      return rollout && ordinal
-        ? [{ instance: instanceId(instance), rollout: Number(rollout), ordinal: Number(ordinal) }]
-        : [];
-    }),
-  );
+  return dirsIn(replicasDir)
+    .filter((instance) => !instance.startsWith('.'))
+    .flatMap((instance) =>
+      dirsIn(join(replicasDir, instance)).flatMap((name) => {
+        const [, rollout, ordinal] = /^(\d+)-(\d+)$/.exec(name) ?? [];
+        return rollout && ordinal
+          ? [{ instance: instanceId(instance), rollout: Number(rollout), ordinal: Number(ordinal) }]
+          : [];
+      }),
+    );
+}
+
+const dirsIn = (dir: string): string[] =>
+  readdirSync(dir, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+
+/** One name is enough: an application may have made a million. */
+function isEmptyDir(dir: string): boolean {
+  const listing = opendirSync(dir);
+  try {
+    return listing.readSync() === null;
+  } finally {
+    listing.closeSync();
+  }
+}
+
+/** Outermost first. They are given away last of all: until then nobody can put a link in the place of one. */
+function makeOwn(dirs: readonly string[], user: number | undefined): void {
+  const [own = ''] = dirs;
+  const isGiven = (lstatSync(own, { throwIfNoEntry: false })?.uid ?? 0) !== 0 && user !== undefined;
+  if (isGiven) return;
+  for (const dir of dirs) makeDir(dir, 0o700);
+  if (user !== undefined) for (const dir of dirs.toReversed()) lchownSync(dir, user, user);
 }
 
 function makeDir(path: string, mode: number): void {
@@ -139,31 +218,31 @@ function writeWhole(path: string, content: string): void {
   renameSync(next, path);
 }
 
+/** In one step, and flushed with the directory that names it: it survives a power loss. */
+async function writeDurably(path: string, content: string): Promise<void> {
+  const next = `${path}.next`;
+  await writeFile(next, content, { mode: 0o600, flush: true });
+  await rename(next, path);
+  await flushDir(dirname(path));
+}
+
+async function flushDir(dir: string): Promise<void> {
+  const file = await open(dir, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+const readDown = <T>(path: string, is: Is<T>): T =>
+  expect(is, inPresentForm(JSON.parse(readFileSync(path, 'utf8'))), path);
+
 /** Absent when it is missing or was cut by a power loss; in both cases nothing is known. */
 function readWhole<T>(path: string, is: Is<T>): T | undefined {
   try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return expect(is, inPresentForm(value), path);
+    return readDown(path, is);
   } catch {
     return undefined;
   }
 }
-
-/** An application may have taken its own permissions away; the owner can give them back. */
-export function removeTree(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch {
-    openUp(path);
-    rmSync(path, { recursive: true, force: true });
-  }
-}
-
-function openUp(path: string): void {
-  if (!lstatSync(path).isDirectory()) return;
-  chmodSync(path, 0o700);
-  for (const name of readdirSync(path)) openUp(join(path, name));
-}
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -13,7 +13,7 @@ import { boolean, both, either, list, natural, number, object, oneOf, record, te
 import type { Is } from './shape.ts';
 
 const isEnvelope = object<Envelope>({ keyId: text, nonce: text, data: text }, {});
-const isVariable = object<SealedVariable>({ name: text, value: isEnvelope }, {});
+export const isVariable = object<SealedVariable>({ name: text, value: isEnvelope }, {});
 const isLaunchFile = object<LaunchFile>({ path: text, content: text }, {});
 
 const isLaunch = object<Launch>(

@@ -5,6 +5,7 @@ import type { HostId, InstanceId } from '../../../domain/ids.ts';
 import type { Observed, ReplicaId, Rollout } from '../../../domain/rollout.ts';
 import { replicaName } from '../../../domain/rollout.ts';
 import { Replica } from './replica.ts';
+import { removeAside } from './replica-files.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Ids name directories and cgroups. */
@@ -14,6 +15,8 @@ const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 export class Supervisor {
   readonly #around: Surroundings;
   readonly #replicas: Map<string, Replica>;
+  /** Those whose files are being written. */
+  readonly #placing = new Map<string, Promise<void>>();
 
   constructor(around: Surroundings, adopted: Map<string, Replica>) {
     this.#around = around;
@@ -37,15 +40,23 @@ export class Supervisor {
       await present.over;
       present = this.#replicas.get(name);
     }
-    if (present) return this.#mustBeSame(name, present.placement.rollout, rollout);
-    const replica = new Replica({ rollout, ordinal, host }, undefined, this.#around);
+    if (present) {
+      const { placement, files } = present;
+      await this.#placing.get(name)?.catch(() => {});
+      return this.#mustBeSame(name, { ...placement.rollout, env: files.variables() }, rollout);
+    }
+    // Its variables are in a file of the rollout; a copy for each replica would fill the memory of all.
+    const kept = { ...rollout, env: [] };
+    const replica = new Replica({ rollout: kept, ordinal, host }, undefined, this.#around);
     this.#replicas.set(name, replica);
     void replica.over.then(() => this.#replicas.delete(name));
     try {
-      replica.files.place(replica.placement);
+      const placing = replica.files.place({ rollout, ordinal, host });
+      this.#placing.set(name, placing);
+      await placing.finally(() => this.#placing.delete(name));
     } catch (error) {
       this.#replicas.delete(name);
-      replica.files.remove();
+      replica.files.remove(this.#around.trash);
       throw error;
     }
     this.#around.changed(rollout.instance);
@@ -78,6 +89,8 @@ export class Supervisor {
         placement.ordinal >= keep,
     );
     await Promise.all(ending.map((replica) => replica.retire(graceMs)));
+    const { replicasDir, trash } = this.#around;
+    removeAside(replicasDir, instance, rollout, keep, trash);
   }
 
   observe(instance?: InstanceId): Observed[] {

@@ -4,6 +4,7 @@ import type { Cgroups } from './cgroup-place.ts';
 import type { Journal } from './journal.ts';
 import type { MarkReader } from './owned.ts';
 import type { Ports } from './ports.ts';
+import type { Trash } from './trash.ts';
 
 /** The instants at which a test kills the supervisor. */
 export type CrashPoint = 'before-spawn' | 'after-spawn' | 'during-retire' | 'before-remove';
@@ -25,6 +26,7 @@ export interface Surroundings {
   /** What does not live stays so, until the next supervisor. */
   readonly startsNothing: boolean;
   readonly journal: Journal;
+  readonly trash: Trash;
   readonly crashPoint: (point: CrashPoint) => void;
   /** Something of this instance looks different now. */
   readonly changed: (instance: InstanceId) => void;
