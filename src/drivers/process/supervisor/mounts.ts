@@ -35,7 +35,7 @@ export interface Viewed {
   readonly dataDir: string;
 }
 
-/** Kept small, so that the kernel has few mounts to copy at each start. */
+const VAR_TMP = '/var/tmp';
 const FIRST_DESCRIPTOR = 4;
 /** Of the file system that hides the data directory: it holds nothing but mount points. */
 const COVER_OPTIONS = ['size=64k', 'nr_inodes=1k', 'mode=0711', 'nosuid', 'nodev'];
@@ -59,6 +59,11 @@ export async function planMounts(
     source: name,
     options: path === dataDir ? COVER_OPTIONS : scratch(rollout),
   }));
+  // Files there outlive a restart, as they would on the host, so they lie with the replica's own.
+  if (isHiding && existsSync(VAR_TMP)) {
+    const cover = coverOf(covers, files.tmp);
+    mounts.push(await bound(cover ? throughHeld(cover, files.tmp) : files.tmp, files.tmp, VAR_TMP, false));
+  }
   for (const { dir, isReadOnly } of keptOf(viewed)) {
     const cover = coverOf(covers, dir);
     if (cover) mounts.push(await bound(throughHeld(cover, dir), dir, dir, isReadOnly));
@@ -122,15 +127,19 @@ async function bound(source: string, real: string, path: string, isReadOnly: boo
 }
 
 /** The kernel counts its pages to the memory of whoever writes them. */
-const sized = ({ limits: { memoryBytes } }: Rollout): string[] => [
-  `size=${memoryBytes}`,
-  `nr_inodes=${Math.max(1024, Math.floor(memoryBytes / BYTES_PER_INODE))}`,
+const sized = (bytes: number): string[] => [
+  `size=${bytes}`,
+  `nr_inodes=${Math.max(1024, Math.floor(bytes / BYTES_PER_INODE))}`,
 ];
-const scratch = (rollout: Rollout): string[] => [...sized(rollout), 'mode=1777', 'nosuid', 'nodev'];
-const inMemory = (rollout: Rollout): string[] => {
-  const { user = 0 } = rollout.placement;
-  return [...sized(rollout), 'mode=0700', `uid=${user}`, `gid=${user}`, 'nosuid', 'nodev'];
-};
+/** Half, as a host gives its own: who fills it gets an error, and is not ended for want of memory. */
+const scratch = ({ limits }: Rollout): string[] => [
+  ...sized(Math.floor(limits.memoryBytes / 2)),
+  ...['mode=1777', 'nosuid', 'nodev'],
+];
+const inMemory = ({ limits, placement: { user = 0 } }: Rollout): string[] => [
+  ...sized(limits.memoryBytes),
+  ...['mode=0700', `uid=${user}`, `gid=${user}`, 'nosuid', 'nodev'],
+];
 
 /** As fstab(5) has it; directories that are missing in a new file system are made. */
 export const tableOf = ({ mounts }: MountPlan): string =>
