@@ -8,7 +8,7 @@ import { aHost, mayAttack } from './stage.ts';
 const USER = 210_160;
 const NEIGHBOUR = 210_161;
 const LEVELS = 5_000;
-const FILES = 50_000;
+const FILES = 15_000;
 
 /** Leaves what its own recursive removal cannot even name, a directory without rights, and very many files. */
 const LITTER = `

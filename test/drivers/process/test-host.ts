@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -171,7 +172,17 @@ export class TestHost {
     const driver = await this.open();
     await driver.shutdown({ applications: 'stop' });
     await until('no process is left', () => this.marked().length === 0);
-    removeData(this.dir);
+    // A supervisor that was killed leaves the programs that remove for it.
+    const trash = join(this.dataDir, 'replicas', '.trash');
+    await until('nobody removes any more', () => {
+      try {
+        removeData(this.dir);
+        return true;
+      } catch (error) {
+        if (existsSync(trash)) return false;
+        throw error;
+      }
+    });
   }
 }
 

@@ -66,6 +66,7 @@ async function main(args: Arguments): Promise<void> {
     ports: () => ({ low, high, held: around.ports.held }),
     shutdown: async (applications) => {
       journal.tell('shut down', { applications });
+      await around.trash.close();
       stopKeeping();
       stopWatching();
       server.close();

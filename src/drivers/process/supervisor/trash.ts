@@ -23,6 +23,7 @@ export class Trash {
   readonly #journal: Journal;
   #work: Promise<void> = Promise.resolve();
   #graves = 0;
+  readonly #stop = new AbortController();
 
   constructor(replicasDir: string, journal: Journal) {
     this.#dir = join(replicasDir, '.trash');
@@ -44,11 +45,21 @@ export class Trash {
     this.#enqueue(grave, 0);
   }
 
+  /** The next supervisor goes on with it. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#work;
+  }
+
   /** One after the other: removing is for quiet times. */
   #enqueue(name: string, tries: number): void {
     this.#work = this.#work.then(async () => {
-      const flaw = await removeGrave(join(this.#dir, name)).then(() => undefined, reasonOf);
-      if (flaw === undefined) return;
+      if (this.#stop.signal.aborted) return;
+      const flaw = await removeGrave(join(this.#dir, name), this.#stop.signal).then(
+        () => undefined,
+        reasonOf,
+      );
+      if (flaw === undefined || this.#stop.signal.aborted) return;
       this.#journal.tell('files not removed yet', { grave: name, tries: tries + 1, reason: flaw });
       const pause = AGAIN_AFTER_MS[tries];
       if (pause !== undefined) setTimeout(() => this.#enqueue(name, tries + 1), pause).unref();
@@ -61,9 +72,9 @@ export function makePrivate(dir: string): void {
   chmodSync(dir, 0o700);
 }
 
-async function removeGrave(grave: string): Promise<void> {
+async function removeGrave(grave: string, stop: AbortSignal): Promise<void> {
   if (!lstatSync(grave).isDirectory()) return unlinkSync(grave);
-  for (const path of tenantsIn(grave)) await emptyAsOwner(path);
+  for (const path of tenantsIn(grave)) await emptyAsOwner(path, stop);
   removeShell(grave);
 }
 
@@ -77,17 +88,17 @@ function tenantsIn(grave: string): readonly string[] {
 }
 
 /** The application may have taken its own permissions away; the owner can give them back. */
-async function emptyAsOwner(path: string): Promise<void> {
+async function emptyAsOwner(path: string, stop: AbortSignal): Promise<void> {
   const { uid, gid } = lstatSync(path);
   const isOurs = uid === process.getuid?.();
   const as = isOurs ? {} : { uid, gid };
   // The directory itself stays: its parent is not the application's.
   const name = basename(path);
   const empty = ['/bin/rm', '-rf', '--', name] as const;
-  await ended(empty, dirname(path), as);
+  await ended(empty, dirname(path), as, stop);
   if (isEmpty(path)) return;
-  await ended(['/bin/chmod', '-R', 'u+rwx', name], dirname(path), as);
-  await ended(empty, dirname(path), as);
+  await ended(['/bin/chmod', '-R', 'u+rwx', name], dirname(path), as, stop);
+  await ended(empty, dirname(path), as, stop);
 }
 
 /** And removed, then. */
@@ -105,7 +116,9 @@ async function ended(
   [command, ...args]: readonly [string, ...string[]],
   cwd: string,
   as: { readonly uid?: number; readonly gid?: number },
+  stop: AbortSignal,
 ): Promise<void> {
+  if (stop.aborted) return;
   const child = spawn(command, args, { cwd, ...as, env: PLATFORM_ENV, stdio: 'ignore', detached: true });
   const exit = once(child, 'exit');
   const { pid } = child;
@@ -115,14 +128,18 @@ async function ended(
   } catch {
     // It ended already.
   }
-  const timer = setTimeout(() => {
+  const kill = () => {
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {
       // It ended meanwhile.
     }
-  }, TRY_MOST_MS);
-  await exit.finally(() => clearTimeout(timer));
+  };
+  const timer = setTimeout(kill, TRY_MOST_MS);
+  stop.addEventListener('abort', kill);
+  await exit;
+  clearTimeout(timer);
+  stop.removeEventListener('abort', kill);
 }
 
 /** What is not empty by now fails here, and is tried again. */
