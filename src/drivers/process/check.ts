@@ -5,7 +5,7 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { Problem } from '../../domain/errors.ts';
 import { fill } from '../../domain/launch.ts';
 import type { Rollout } from '../../domain/rollout.ts';
-import { SYSTEM_PATH } from './supervisor/environment.ts';
+import { SYSTEM_PATH } from './supervisor/tools.ts';
 import type { Ports } from './supervisor/protocol.ts';
 
 /** Logs, temporary files and the next release need some; a full disk harms every application of the host. */

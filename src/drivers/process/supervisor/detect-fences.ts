@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { Fence, FenceSeen, Unfenced } from '../../../domain/fences.ts';
 import { fences } from '../../../domain/fences.ts';
 import type { Cgroups } from './cgroup-place.ts';
-import { SYSTEM_PATH } from './environment.ts';
+import { SYSTEM_PATH } from './tools.ts';
 import { reasonOf } from './reason.ts';
 
 const run = promisify(execFile);

@@ -6,8 +6,7 @@ import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
 import { LOOPBACK } from './ports.ts';
 import type { ReplicaFiles } from './replica-files.ts';
-
-export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+import { SYSTEM_PATH } from './tools.ts';
 
 /** By these a process is known as ours, whoever started it. */
 export const REPLICA_MARK = 'OPENSTAGE_REPLICA';

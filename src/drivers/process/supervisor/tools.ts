@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { SYSTEM_PATH } from './environment.ts';
+
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Programs of util-linux, coreutils and perl that bring a replica's processes into being. */
 export type Tool = 'unshare' | 'nsenter' | 'setpriv' | 'setsid' | 'mount' | 'perl';
