@@ -77,6 +77,29 @@ async function openLocked(path: string, keyFile: string, release: () => void): P
   };
 }
 
+export const keyFileOf = (path: string): string => join(path, 'key');
+
+/** This directory's host, where it has one already. */
+export function findHostId(path: string): HostId | undefined {
+  const file = join(path, 'host-id');
+  return existsSync(file) ? hostId(readFileSync(file, 'utf8').trim()) : undefined;
+}
+
+/** The key that lies there; undefined where none does. */
+export const findKey = (keyFile: string): Key | undefined =>
+  existsSync(keyFile) ? parseKey(readFileSync(keyFile, 'utf8').trim()) : undefined;
+
+/** From now on the directory is that host's. For while no platform runs on it. */
+export function replaceHostId(path: string, id: HostId): void {
+  mkdirSync(join(path, 'run'), { recursive: true, mode: PRIVATE });
+  const lock = takeLock(path);
+  try {
+    writeWhole(join(path, 'host-id'), id);
+  } finally {
+    lock.close();
+  }
+}
+
 /** The key is the first thing that a new directory gets: where there is anything else, a missing key was lost. */
 function refuseLostKey(path: string, keyFile: string, hostFile: string): void {
   if (existsSync(keyFile)) return;

@@ -20,6 +20,7 @@ import type { Store, Tx } from '../store/open.ts';
 import { findDomainByName, findProjectByName, insertDomain, insertProject } from '../store/projects.ts';
 import { grantRole } from '../store/role-assignments.ts';
 import { findUserByName, insertUser } from '../store/users.ts';
+import { assertOwnDatabase } from '../store/known-hosts.ts';
 
 export const DOMAIN = 'openstage';
 export const ADMIN = 'admin';
@@ -62,6 +63,7 @@ export async function seedPlatform(
         `OPENSTAGE_REGION is "${seed.region}", but this platform was first started as "${region}", which is fixed; set it to that.`,
       );
     }
+    await assertOwnDatabase(tx, seed.host, seed.key.id);
     await upsertHost(tx, { ...seed.host, createTime: seed.now });
     const domain = await seedDomain(tx, seed);
     const existing = await findProjectByName(tx, domain, seed.region);

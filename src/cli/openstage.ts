@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { flagOf, names, readSettings, rules, SettingError, type Name, type Settings } from '../settings.ts';
 import { env } from './env.ts';
 import { down } from './down.ts';
+import { forgetHost, listAllHosts, replaceHost } from './hosts.ts';
 import { installRuntime, listRuntimes } from './runtime.ts';
 import { serve } from './serve.ts';
 
@@ -59,6 +60,23 @@ withSettings(
     .description('Stop what a stopped platform left running: applications, ingress, supervisor'),
   where,
 ).action((_, command: Command) => down(settingsOf(command)));
+const hosts = program.command('hosts').description('Hosts that the database knows');
+const whichDatabase: readonly Name[] = [...where, 'databaseUrl', 'keyFile'];
+withSettings(
+  hosts.command('list', { isDefault: true }).description('Each with its replicas'),
+  whichDatabase,
+).action((_, command: Command) => listAllHosts(settingsOf(command)));
+withSettings(
+  hosts
+    .command('replace')
+    .description('Take the place of a host that is gone, with this data directory')
+    .argument('<id>', 'of the host that is gone'),
+  whichDatabase,
+).action((id: string, _, command: Command) => replaceHost(settingsOf(command), id));
+withSettings(
+  hosts.command('remove').description('Forget a host that runs nothing').argument('<id>', 'of the host'),
+  whichDatabase,
+).action((id: string, _, command: Command) => forgetHost(settingsOf(command), id));
 const runtime = program.command('runtime').description('What applications run on');
 withSettings(runtime.command('list').description('What was found here, or what to install'), where).action(
   (_, command: Command) => listRuntimes(settingsOf(command)),

@@ -24,6 +24,20 @@ export async function listHosts(db: Db): Promise<readonly Host[]> {
   return rows.map((row) => ({ id: hostId(row.id), name: row.name, createTime: row.create_time }));
 }
 
+/** How many replicas were last seen on each host. */
+export async function countReplicasByHost(db: Db): Promise<ReadonlyMap<HostId, number>> {
+  const rows = await db
+    .selectFrom('replicas')
+    .select((eb) => ['host_id', eb.fn.countAll<number>().as('count')])
+    .groupBy('host_id')
+    .execute();
+  return new Map(rows.map((row) => [hostId(row.host_id), row.count]));
+}
+
+export async function deleteHost(tx: Tx, id: HostId): Promise<void> {
+  await tx.deleteFrom('hosts').where('id', '=', id).execute();
+}
+
 /** Those that the base resources of an environment name; where they name none of ours, they stand in on all. */
 export async function listHostsAmong(db: Db, baseResources: readonly Resource[]): Promise<readonly HostId[]> {
   const all = (await listHosts(db)).map(({ id }) => id);

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { outcomeUnknown, placeLost, storeUnavailable } from './faults.ts';
 
@@ -43,19 +43,32 @@ class Session implements PostgresPoolClient {
     this.#isGuarded = isGuarded;
   }
 
-  query(statement: unknown, parameters?: readonly unknown[]): never;
-  async query(statement: unknown, parameters: readonly unknown[] = []): Promise<unknown> {
-    if (typeof statement !== 'string') throw new TypeError('Cursors are not used here.');
-    if (this.#isGuarded && statement.startsWith('start transaction')) return this.#begin(statement);
-    if (statement === 'commit' && this.#transaction !== undefined) return this.#commit(this.#transaction);
-    return this.#client.query(statement, [...parameters]);
+  query<R>(statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  query<R>(
+    asked: string | PostgresCursor<R>,
+    parameters: readonly unknown[] = [],
+  ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
+    if (typeof asked !== 'string') throw new TypeError('Cursors are not used here.');
+    return this.#run<R>(asked, parameters);
+  }
+
+  async #run<R>(statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    if (this.#isGuarded && statement.startsWith('start transaction')) {
+      await this.#begin(statement);
+      return { command: 'SELECT', rowCount: 0, rows: [] };
+    }
+    if (statement === 'commit' && this.#transaction !== undefined)
+      return { command: await this.#commit(this.#transaction), rowCount: 0, rows: [] };
+    const { command, rowCount, rows } = await this.#client.query(statement, [...parameters]);
+    return { command: commandOf(command), rowCount: rowCount ?? 0, rows };
   }
 
   release(destroy?: boolean): void {
     this.#client.release(destroy);
   }
 
-  async #begin(statement: string): Promise<PostgresQueryResult<never>> {
+  async #begin(statement: string): Promise<void> {
     const answers: unknown = await this.#client.query(`${statement}; ${PROOF}`);
     const proof = proofIn(answers);
     if (this.#holder !== undefined && proof.holder !== this.#holder) {
@@ -63,21 +76,26 @@ class Session implements PostgresPoolClient {
       throw placeLost();
     }
     this.#transaction = proof.id;
-    return { command: 'SELECT', rowCount: 0, rows: [] };
   }
 
-  async #commit(transaction: string): Promise<unknown> {
+  async #commit(transaction: string): Promise<'COMMIT' | 'ROLLBACK'> {
     this.#transaction = undefined;
     try {
-      return await this.#client.query('commit');
+      // PostgreSQL ends a failed transaction by this tag, without an error.
+      return (await this.#client.query('commit')).command === 'ROLLBACK' ? 'ROLLBACK' : 'COMMIT';
     } catch (error) {
       // It may have been done all the same: only its answer is known to be lost.
       const outcome = await outcomeOf(this.#pool, transaction);
-      if (outcome === 'committed') return { command: 'COMMIT', rowCount: 0, rows: [] };
+      if (outcome === 'committed') return 'COMMIT';
       throw outcome === 'aborted' ? storeUnavailable(error) : outcomeUnknown(error);
     }
   }
 }
+
+const commands = ['UPDATE', 'DELETE', 'INSERT', 'SELECT', 'MERGE', 'COMMIT', 'ROLLBACK'] as const;
+
+/** Of all that is none of these nothing but its rows matters. */
+const commandOf = (tag: string) => commands.find((one) => one === tag) ?? 'SELECT';
 
 function proofIn(answers: unknown): Proof {
   const last: unknown = Array.isArray(answers) ? answers.at(-1) : undefined;

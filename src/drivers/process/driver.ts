@@ -92,7 +92,9 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
     checkVolumes: (wanted) => checkVolumes(dataDir, wanted),
     async ensure(rollout, count, stop) {
       stop.throwIfAborted();
-      await unlessStopped(link.call({ op: 'ensure', rollout, ordinals: here(rollout, count), host }), stop);
+      const ordinals = here(rollout, count);
+      if (count > 0 && ordinals.length === 0) throw notHere(rollout, host);
+      await unlessStopped(link.call({ op: 'ensure', rollout, ordinals, host }), stop);
     },
     async retire(instance, rollout, keep, graceMs) {
       await link.call({ op: 'retire', instance, rollout, keep, graceMs });
@@ -127,6 +129,14 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
     },
   };
 }
+
+/** Nothing to do would look like done, while nothing runs. */
+const notHere = ({ instance, placement }: Rollout, host: HostId) =>
+  new Problem(
+    'targetUnavailable',
+    `No replica of instance ${instance} belongs to this host ${host}; they belong to ${placement.hosts.join(', ')}. ` +
+      'If such a host is gone, take its place with "openstage hosts replace"; otherwise change the instance to hosts that are there.',
+  );
 
 const REWATCH_MS = 20;
 
