@@ -3,6 +3,7 @@ import { describeFences } from '../domain/fences.ts';
 import { startPlatform, version, type Platform } from '../main.ts';
 import { openPlatformLog } from '../platform-log.ts';
 import type { Settings } from '../settings.ts';
+import { tooFewOpenFiles } from './open-files.ts';
 import { quoted } from './quoted.ts';
 
 /** One Ctrl-C reaches the platform several times: from the terminal, and again from npm and whatever else started it. */
@@ -13,6 +14,8 @@ const INTERRUPTED = 130;
 export async function serve(settings: Settings): Promise<void> {
   // The terminal may be closed long before the platform ends.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const tooFew = tooFewOpenFiles();
+  if (tooFew !== undefined) throw new Error(tooFew);
   const { log, file } = openPlatformLog(settings);
   const stopped = stopWish(settings.ephemeral, () => file.reopen());
   const platform = await startPlatform(settings, log);

@@ -94,7 +94,7 @@ export type ReadinessCode = (typeof readinessCodes)[number];
 export interface Readiness {
   readonly ready: boolean;
   readonly code: ReadinessCode;
-  /** What the probe saw last, in a sentence: "HTTP 503 from GET /ready", "listens on 8080, not yet on PORT (20017)". */
+  /** What the probe saw last, in a sentence: "HTTP 503 from GET /ready", "listens on 8080, not on PORT (20017)". */
   readonly saw: string;
 }
 

@@ -8,7 +8,7 @@ import type { Ingress } from '../../src/ingress/ingress.ts';
 const NOT_YET = {
   ready: false,
   code: 'listensElsewhere',
-  saw: 'listens on 8080, not yet on PORT (20017)',
+  saw: 'listens on 8080, not on PORT (20017)',
 } as const;
 
 /** A target without processes: replicas are ready at once, or exit again and again. */

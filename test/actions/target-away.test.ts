@@ -64,7 +64,7 @@ test('an application that opens another port first is waited for, and the job sa
   const accepted = await stage.put(one, { version: '2', artifacts: await running.upload('2') });
   const job = () => stage.get(`/jobs/${accepted.text('job_id')}`);
   await until('the job says where it listens', async () =>
-    (await job()).raw.includes('listens on 8080, not yet on PORT (20017)'),
+    (await job()).raw.includes('listens on 8080, not on PORT (20017)'),
   );
   // Longer than the ten seconds that an application once had to come to its own port.
   await pause(11_000);

@@ -7,6 +7,8 @@ import { findPlatform, Client, type RunningPlatform } from '../../src/cli/runnin
 interface Checkout {
   readonly root: string;
   readonly node: string;
+  /** What starts it, before the Node, such as `prlimit --nofile=64`. */
+  readonly through?: readonly string[];
 }
 
 /** A platform that is killed and started again on one data directory; its clients ask until they are answered. */
@@ -49,9 +51,13 @@ export class Victim {
           portOf(before.ingressUrl),
         ]
       : ['--http-port', '0', '--https-port', '0', '--ingress-port', '0'];
-    const { root, node } = this.#checkout;
-    const words = ['bin/openstage.mjs', 'serve', '--data-dir', this.dataDir, ...ports, ...more];
-    const child = spawn(node, words, {
+    const { root, node, through = [] } = this.#checkout;
+    const [program = node, ...words] = [
+      ...through,
+      node,
+      ...['bin/openstage.mjs', 'serve', '--data-dir', this.dataDir, ...ports, ...more],
+    ];
+    const child = spawn(program, words, {
       cwd: root,
       env: {
         ...process.env,

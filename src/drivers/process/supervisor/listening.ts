@@ -148,7 +148,7 @@ export async function listensElsewhere(listening: Listening, port: number): Prom
     return `listens on PORT (${port}), but not on 127.0.0.1`;
   }
   const ports = [...new Set(found.map((listener) => listener.port))].toSorted((a, b) => a - b);
-  return `listens on ${listed(ports)}, not yet on PORT (${port})`;
+  return `listens on ${listed(ports)}, not on PORT (${port})`;
 }
 
 const MOST_LISTED = 8;
