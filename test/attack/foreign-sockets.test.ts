@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { Problem } from '../../src/domain/errors.ts';
 import { Connection } from '../../src/drivers/process/connection.ts';
 import { formerSocketPath, socketPath } from '../../src/drivers/process/supervisor/socket-path.ts';
+import { ControlClient } from '../../src/ingress/control-client.ts';
 import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
 import { findProxy } from '../../src/ingress/proxy-process.ts';
 import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
@@ -72,4 +73,21 @@ test('with a long data directory the places that another user can make first are
   assert.match(proxyPaths(host.dataDir).socket, /^\/run\//);
   assert.equal(await findProxy(host.dataDir), undefined);
   assert.equal(told(), 'listening\n');
+});
+
+test("a socket in the place of the ingress proxy's is not spoken to where another user could put it there", async (t) => {
+  if (!mayAttack(t)) return;
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-foreign-'));
+  chmodSync(dir, 0o755);
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const { socket } = proxyPaths(dir);
+  const { told } = await aForeignSocket(t, socket);
+  const careless = await ControlClient.open(socket);
+  assert.ok(careless);
+  careless.status().catch(() => {});
+  await until('it heard it', () => told().includes('"status"'));
+  careless.close();
+  const heard = told();
+  assert.equal(await findProxy(dir), undefined);
+  assert.equal(told(), heard);
 });

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { removeData } from '../../src/cli/tour/remove-data.ts';
 import type { Fence, Guard } from '../../src/domain/fences.ts';
-import { startPlatform, type Platform } from '../../src/main.ts';
+import { startPlatform, stopLeftRunning, type Platform } from '../../src/main.ts';
 import { readSettings, type Name } from '../../src/settings.ts';
 import { has, isRoot } from '../drivers/process/machine.ts';
 import { portRange, TestHost } from '../drivers/process/test-host.ts';
@@ -105,6 +105,46 @@ export async function aPlatform(
   unfenced: Unfenced = [],
   more: ReadonlyMap<Name, string> = new Map(),
 ): Promise<Staged> {
+  const { dir, start } = aPlace(unfenced, more);
+  const staged = await start();
+  t.after(async () => {
+    await staged.platform.stop();
+    removeData(dir);
+  });
+  return staged;
+}
+
+export interface Lasting extends Staged {
+  /** Supervisor, applications and proxy go on alone until the platform is back. */
+  readonly without: (work: () => Promise<void>) => Promise<void>;
+}
+
+/** A platform that can be away for a time; all of it ends with the test. */
+export async function aLastingPlatform(
+  t: TestContext,
+  unfenced: Unfenced = [],
+  more: ReadonlyMap<Name, string> = new Map(),
+): Promise<Lasting> {
+  const { dir, settings, start } = aPlace(unfenced, new Map<Name, string>([...more, ['ephemeral', 'false']]));
+  const staged = await start();
+  let platform: Platform | undefined = staged.platform;
+  t.after(async () => {
+    await platform?.stop();
+    await stopLeftRunning(settings, pino({ level: 'silent' }));
+    removeData(dir);
+  });
+  return {
+    ...staged,
+    without: async (work) => {
+      await platform?.stop();
+      platform = undefined;
+      await work();
+      ({ platform } = await start());
+    },
+  };
+}
+
+function aPlace(unfenced: Unfenced, more: ReadonlyMap<Name, string>) {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'openstage-attack-')));
   chmodSync(dir, 0o711);
   const dataDir = join(dir, 'data');
@@ -119,10 +159,11 @@ export async function aPlatform(
     ...more,
   ]);
   const settings = readSettings(given, { PATH: process.env['PATH'] });
-  const platform = await startPlatform(settings, pino({ level: 'silent' }), { unfenced: new Set(unfenced) });
-  t.after(async () => {
-    await platform.stop();
-    removeData(dir);
-  });
-  return { platform, dataDir, deployer: await Deployer.open(dataDir) };
+  const start = async (): Promise<Staged> => {
+    const platform = await startPlatform(settings, pino({ level: 'silent' }), {
+      unfenced: new Set(unfenced),
+    });
+    return { platform, dataDir, deployer: await Deployer.open(dataDir) };
+  };
+  return { dir, settings, start };
 }
