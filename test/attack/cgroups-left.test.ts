@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
-import { mayAttack } from './stage.ts';
-
-/** Every cgroup of a data directory, in every hierarchy. */
-function cgroupsOf(dataDir: string): string[] {
-  const family = `openstage-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
-  return spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*${family}*`], { encoding: 'utf8' })
-    .stdout.split('\n')
-    .filter(Boolean);
-}
+import { cgroupsOf, mayAttack } from './stage.ts';
 
 async function running(t: TestContext, count: number) {
   const host = new TestHost(t);

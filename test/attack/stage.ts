@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
 import { readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,6 +94,14 @@ export const aHost = (
   unfenced: Unfenced = [],
   supervisorArgs: readonly string[] = [],
 ): TestHost => new TestHost(t, { unfenced: new Set(unfenced), supervisorArgs });
+
+/** Every cgroup of a data directory, in every hierarchy. */
+export function cgroupsOf(dataDir: string): string[] {
+  const family = `openstage-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
+  return spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', `*${family}*`], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(Boolean);
+}
 
 export interface Staged {
   readonly platform: Platform;
