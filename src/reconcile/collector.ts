@@ -6,7 +6,8 @@ import { deleteAuditBefore } from '../store/audit.ts';
 import { deleteEmptiedComponents } from '../store/components.ts';
 import { deleteInstancesGoneBefore } from '../store/instances.ts';
 import { forgetJobs, listForgettable } from '../store/jobs.ts';
-import type { Store } from '../store/open.ts';
+import { deleteReleasesDroppedBefore, deleteRolloutsRetiredBefore } from '../store/history.ts';
+import type { Store, Tx } from '../store/open.ts';
 import { deleteTemporaryKeysExpiredBefore } from '../store/temporary-keys.ts';
 import { deleteTokensExpiredBefore } from '../store/tokens.ts';
 import { Loop, type ReconcileLog } from './loop.ts';
@@ -52,16 +53,25 @@ export class Collector {
     const { store, now, keepHistoryMs } = this.#settings;
     const before = now() - keepHistoryMs;
     const jobs = await listForgettable(store.read, before, BATCH);
-    await store.write(async (tx) => {
-      await forgetJobs(tx, jobs);
-      await deleteInstancesGoneBefore(tx, before, BATCH);
-      await deleteEmptiedComponents(tx);
-      await deleteTokensExpiredBefore(tx, now());
-      await deleteTemporaryKeysExpiredBefore(tx, now());
-      await deleteAuditBefore(tx, now() - KEEP_AUDIT_MS);
-    });
-    await this.#collectArtifacts();
-    await this.#collectBuilds();
+    const rows: readonly ((tx: Tx) => Promise<unknown>)[] = [
+      (tx) => forgetJobs(tx, jobs),
+      (tx) => deleteInstancesGoneBefore(tx, before, BATCH),
+      (tx) => deleteEmptiedComponents(tx),
+      (tx) => deleteRolloutsRetiredBefore(tx, before, BATCH),
+      (tx) => deleteReleasesDroppedBefore(tx, before, BATCH),
+      (tx) => deleteTokensExpiredBefore(tx, now()),
+      (tx) => deleteTemporaryKeysExpiredBefore(tx, now()),
+      (tx) => deleteAuditBefore(tx, now() - KEEP_AUDIT_MS, BATCH),
+    ];
+    const steps = [
+      // A transaction each: what is long holds up nobody, and what fails only itself.
+      ...rows.map((work) => () => store.write(work)),
+      () => this.#collectArtifacts(),
+      () => this.#collectBuilds(),
+    ];
+    const faults: unknown[] = [];
+    for (const step of steps) await step().catch((error: unknown) => faults.push(error));
+    if (faults.length > 0) throw faults[0];
   }
 
   async #collectArtifacts(): Promise<void> {

@@ -71,7 +71,17 @@ export async function listAudit(
   return { count, items };
 }
 
-export async function deleteAuditBefore(tx: Tx, time: number): Promise<number> {
-  const { numDeletedRows } = await tx.deleteFrom('audit').where('time', '<', time).executeTakeFirst();
-  return Number(numDeletedRows);
+/** Lines of before `time`, the oldest first. */
+export async function deleteAuditBefore(tx: Tx, time: number, limit: number): Promise<number> {
+  const gone = await tx
+    .selectFrom('audit')
+    .select('id')
+    .where('time', '<', time)
+    .orderBy('time')
+    .limit(limit)
+    .execute();
+  if (gone.length === 0) return 0;
+  const ids = gone.map(({ id }) => id);
+  await tx.deleteFrom('audit').where('id', 'in', ids).execute();
+  return gone.length;
 }

@@ -164,7 +164,7 @@ for (const { name, create } of databases()) {
     });
     const page = await listAudit(store.read, projectId('p1'), { limit: 2, offset: 0 });
     assert.deepEqual(page, { count: 3, items: [withJob, entry('2', 2_000)] });
-    assert.equal(await store.write((tx) => deleteAuditBefore(tx, 2_000)), 1);
+    assert.equal(await store.write((tx) => deleteAuditBefore(tx, 2_000, 100)), 1);
     assert.equal((await listAudit(store.read, projectId('p1'), { offset: 0 })).count, 2);
   });
 }

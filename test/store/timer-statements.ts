@@ -3,6 +3,7 @@ import { deleteUnnamedArtifact, listNamedBuilds, listUnnamedArtifacts } from '..
 import { deleteAuditBefore } from '../../src/store/audit.ts';
 import { deleteEmptiedComponents } from '../../src/store/components.ts';
 import { listGitPushes } from '../../src/store/git-pushes.ts';
+import { deleteReleasesDroppedBefore, deleteRolloutsRetiredBefore } from '../../src/store/history.ts';
 import { findHostOwner } from '../../src/store/host-claims.ts';
 import { listAllInstances, listInhabitedInstances } from '../../src/store/instance-lists.ts';
 import {
@@ -65,7 +66,12 @@ export const timers: Readonly<
       await deleteTokensExpiredBefore(tx, 1_000);
       await deleteTemporaryKeysExpiredBefore(tx, 1_000);
     }),
-  'collector: audit': (store) => store.write((tx) => deleteAuditBefore(tx, 1_000)),
+  'collector: audit': (store) => store.write((tx) => deleteAuditBefore(tx, 1_000, 200)),
+  'collector: rollouts and releases': (store) =>
+    store.write(async (tx) => {
+      await deleteRolloutsRetiredBefore(tx, 1_000, 200);
+      await deleteReleasesDroppedBefore(tx, 1_000, 200);
+    }),
   'collector: artifacts': async (store) => {
     await listUnnamedArtifacts(store.read, 1_000, 200);
     await store.write((tx) => deleteUnnamedArtifact(tx, digest('d'), 1_000));
