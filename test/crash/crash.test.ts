@@ -270,9 +270,10 @@ class World {
     const directories = readdirSync(join(dataDir, 'replicas'), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .flatMap((entry) =>
-        readdirSync(join(dataDir, 'replicas', entry.name)).map(
-          (name) => `${entry.name}/${name.replace('-', '/')}`,
-        ),
+        // Beside the replicas lie files of their rollouts.
+        readdirSync(join(dataDir, 'replicas', entry.name), { withFileTypes: true })
+          .filter((each) => each.isDirectory())
+          .map(({ name }) => `${entry.name}/${name.replace('-', '/')}`),
       );
     const extra = [...found.keys()].filter((replica) => !shown.has(replica));
     const absent = [...shown].filter((replica) => !found.has(replica));
