@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { whatHolds, type FenceSeen } from '../domain/fences.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Parts } from './parts.ts';
+import { errors } from './v2/schemas/shared.ts';
 
 const Health = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' });
 const FenceOfHost = Type.Object(
@@ -65,8 +66,10 @@ export const healthRoutes =
           summary: 'Requests can be served',
           tags,
           security,
-          querystring: Type.Object({ verbose: Type.Optional(Type.String()) }),
-          response: { 200: Ready },
+          querystring: Type.Object({
+            verbose: Type.Optional(Type.String({ description: 'also the fences of this host' })),
+          }),
+          response: { 200: Ready, 400: errors[400], 503: errors[503] },
         },
       },
       async ({ query }) => {

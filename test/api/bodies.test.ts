@@ -54,6 +54,10 @@ const knownFor =
       case 'type':
         if (/base_resources/.test(place)) return usually(fc.constantFrom('cce', 'CCE', 'cci', 'ecs', 'as'));
         return /^(artifacts|source)\b/.test(place) ? fc.constant('package') : undefined;
+      case 'url':
+        return /^(artifacts|source)\b/.test(place)
+          ? usually(fc.constant('https://example.org/shop/cart.tgz'))
+          : undefined;
       case 'repo_type':
         return fc.constantFrom('GitHub', 'GitLab', 'Gitee', 'Bitbucket', 'DevCloud');
       case 'repo_url':
