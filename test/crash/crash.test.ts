@@ -16,7 +16,12 @@ import { Victim } from './victim.ts';
 
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const kills = isAll ? { platform: 50, supervisor: 10, proxy: 5 } : { platform: 5, supervisor: 1, proxy: 1 };
+const isLong = process.env['OPENSTAGE_TEST_LONG'] === '1';
+const kills = isLong
+  ? { platform: 200, supervisor: 10, proxy: 5 }
+  : isAll
+    ? { platform: 25, supervisor: 5, proxy: 3 }
+    : { platform: 5, supervisor: 1, proxy: 1 };
 const SETTLE_MOST_MS = 5 * 60_000;
 
 test(`kills of platform, supervisor and proxy lose nothing and leave nothing behind (SEED=${seed})`, async (t) => {

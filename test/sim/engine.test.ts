@@ -15,7 +15,8 @@ import { openInMemory, type SimulatedDatabase } from './simulated-store.ts';
 import { Violation } from './world.ts';
 
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
-const SCHEDULES = isAll ? 20_000 : 2_000;
+const isLong = process.env['OPENSTAGE_TEST_LONG'] === '1';
+const SCHEDULES = isLong ? 20_000 : isAll ? 2_000 : 1_000;
 /** So many schedules at least one of which must show a broken engine. */
 const MUTATED = 400;
 
