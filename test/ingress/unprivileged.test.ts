@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { openIngress } from '../../src/ingress/ingress.ts';
+import { test, type TestContext } from 'node:test';
+import { openIngress, type Ingress } from '../../src/ingress/ingress.ts';
 import { has, isRoot } from '../drivers/process/machine.ts';
 import {
   aDataDir,
@@ -30,7 +30,15 @@ test('a proxy that root starts is a user without rights when the first stranger 
   await before.publish([aRoute([target(application.port)])]);
   await before.shutdown();
   const ingress = await openIngress(ingressOptions(dataDir, { user: USER }));
-  t.after(() => ingress.shutdown());
+  // Before the data directory goes, by which it is found.
+  try {
+    await becomesAUser(t, dataDir, ingress);
+  } finally {
+    await ingress.shutdown();
+  }
+});
+
+async function becomesAUser(t: TestContext, dataDir: string, ingress: Ingress): Promise<void> {
   const { port } = ingress.address();
   assert.equal((await ask(port)).text, 'here', 'what root wrote is read');
   const { pid } = await (await control(t, dataDir)).status();
@@ -48,4 +56,4 @@ test('a proxy that root starts is a user without rights when the first stranger 
   for (const own of ['run', 'logs']) assert.equal(statSync(join(dataDir, own)).uid, 0);
   process.kill(pid, 'SIGKILL');
   await until('it is back', async () => (await status(ingress)) === 503);
-});
+}
