@@ -40,7 +40,7 @@ const LONGEST_PAUSE_MS = 2_000;
 export async function openIngress(options: IngressOptions): Promise<Ingress> {
   const first = await connectAs(options);
   const ingress = new ProxyIngress(options, first.client, first.port);
-  void ingress.watch();
+  ingress.start();
   return ingress;
 }
 
@@ -74,6 +74,9 @@ class ProxyIngress implements Ingress {
   #sending: Promise<unknown> = Promise.resolve();
   #queued: Promise<void> | undefined;
   #isClosed = false;
+  /** The proxy is to end too, also one that is only just being started. */
+  #isEnding = false;
+  #watching: Promise<void> = Promise.resolve();
   readonly #publisher = randomUUID();
 
   constructor(options: IngressOptions, client: ControlClient, port: number) {
@@ -119,13 +122,18 @@ class ProxyIngress implements Ingress {
 
   async shutdown(): Promise<void> {
     this.#isClosed = true;
+    this.#isEnding = true;
     const client = this.#client;
     await client?.shutdown(SHUTDOWN_GRACE_MS);
-    await client?.closed;
+    await this.#watching;
+  }
+
+  start(): void {
+    this.#watching = this.#watch();
   }
 
   /** As long as we are open, a proxy that dies is replaced, and gets the table again. */
-  async watch(): Promise<void> {
+  async #watch(): Promise<void> {
     for (let client = this.#client; client !== undefined; client = await this.#revive()) {
       await client.closed;
       this.#client = undefined;
@@ -140,6 +148,7 @@ class ProxyIngress implements Ingress {
       try {
         const { client, port } = await connectAs(this.#options);
         if (this.#isClosed) {
+          if (this.#isEnding) await client.shutdown(SHUTDOWN_GRACE_MS);
           client.close();
           return undefined;
         }
