@@ -26,7 +26,8 @@ test('a platform killed in the clone and in the build leaves nothing behind, and
   process.env['OPENSTAGE_FETCH_ALLOW'] = '127.0.0.1';
   const dataDir = mkdtempSync(join(tmpdir(), 'openstage-crash-build-'));
   chmodSync(dataDir, 0o711);
-  const gate = mkdtempSync(join(tmpdir(), 'openstage-gate-'));
+  // Steps of builds see a /tmp of their own.
+  const gate = mkdtempSync(join(process.getuid?.() === 0 ? '/srv' : tmpdir(), 'openstage-gate-'));
   chmodSync(gate, 0o755);
   const { url, drop } = await chosenDatabase().place();
   const victim = new Victim(dataDir, url);
