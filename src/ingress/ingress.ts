@@ -4,6 +4,7 @@ import type { InFlight, Route } from '../domain/routes.ts';
 import type { ControlClient } from './control-client.ts';
 import { findOrStart, findProxy } from './proxy-process.ts';
 import type { Proxied } from './proxy-process.ts';
+import type { Status } from './proxy/protocol.ts';
 
 /** The stable address of every instance. Filled by our own proxy; HAProxy can fill it too. */
 export interface Ingress {
@@ -53,15 +54,28 @@ export async function endIngress(dataDir: string): Promise<void> {
 
 /** A living proxy that was started for another address gives way to one for ours. */
 async function connectAs(options: IngressOptions): Promise<{ client: ControlClient; port: number }> {
-  const client = await findOrStart(options);
-  const status = await client.status();
+  const { client, status } = await reach(options);
   const isOurs = status.bind === options.bind && (options.port === 0 || options.port === status.port);
   if (isOurs) return { client, port: status.port };
   options.log.info({ from: status.port, to: options.port }, 'the ingress moves to another address');
   await client.shutdown(SHUTDOWN_GRACE_MS);
   await client.closed;
-  const moved = await findOrStart(options);
-  return { client: moved, port: (await moved.status()).port };
+  const moved = await reach(options);
+  return { client: moved.client, port: moved.status.port };
+}
+
+const REACH_TRIES = 10;
+
+/** A proxy that is found may be dying: it takes connections for a moment longer than it answers. */
+async function reach(options: IngressOptions): Promise<{ client: ControlClient; status: Status }> {
+  for (let tries = 1; ; tries += 1) {
+    const client = await findOrStart(options);
+    try {
+      return { client, status: await client.status() };
+    } catch (error) {
+      if (!client.isClosed || tries === REACH_TRIES) throw error;
+    }
+  }
 }
 
 class ProxyIngress implements Ingress {
