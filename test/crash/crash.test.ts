@@ -8,8 +8,10 @@ import { test } from 'node:test';
 import { memberOf } from '../../src/cli/running-platform.ts';
 import { askApp, Load } from '../../src/cli/tour/load.ts';
 import { packSample } from '../../src/cli/tour/packages.ts';
+import { differenceOf } from './difference.ts';
 import { applications, daemon, running, type Daemon } from './processes.ts';
 import { Random } from './random.ts';
+import { Records } from './records.ts';
 import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { chosenDatabase } from '../store/databases.ts';
 import { Victim } from './victim.ts';
@@ -50,7 +52,11 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
 
   const load = new Load(victim.platform.ingressUrl, world.steadyHost, 50);
   let isOver = false;
-  const stream = Promise.all([0, 1, 2].map((lane) => world.stream(lane, () => isOver)));
+  const records = new Records(victim, random);
+  const stream = Promise.all([
+    ...[0, 1, 2].map((lane) => world.stream(lane, () => isOver)),
+    ...Array.from({ length: 13 }, (_, lane) => records.stream(lane, () => isOver)),
+  ]);
   for (let kill = 0; kill < kills.platform; kill += 1) {
     await pause(random.below(1_500));
     await victim.kill();
@@ -64,7 +70,7 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
   await stream;
   const underKills = await load.stop();
   console.log(
-    `${kills.platform} kills of the platform, ${kills.supervisor} of the supervisor: ${underKills.sent} requests, ${underKills.failed} failed; ${world.jobs.size} jobs accepted`,
+    `${kills.platform} kills of the platform, ${kills.supervisor} of the supervisor: ${underKills.sent} requests, ${underKills.failed} failed; ${world.jobs.size} jobs and ${records.changes} changes of records accepted`,
   );
   assert.equal(
     underKills.failed,
@@ -89,6 +95,7 @@ test(`kills of platform, supervisor and proxy lose nothing and leave nothing beh
     async () => (await world.difference(dataDir)) === undefined,
     () => world.difference(dataDir),
   );
+  assert.equal(await records.difference(), undefined);
   assert.deepEqual(existsSync(join(dataDir, 'tmp')) ? readdirSync(join(dataDir, 'tmp')) : [], []);
   if (url !== undefined) return;
   const database = new DatabaseSync(join(dataDir, 'openstage.db'), { readOnly: true });
@@ -270,27 +277,7 @@ class World {
 
   /** How what runs differs from what the API shows; undefined where it does not. */
   async difference(dataDir: string): Promise<string | undefined> {
-    const shown = await this.#shownReplicas();
-    const found = applications(dataDir);
-    const directories = readdirSync(join(dataDir, 'replicas'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) =>
-        // Beside the replicas lie files of their rollouts.
-        readdirSync(join(dataDir, 'replicas', entry.name), { withFileTypes: true })
-          .filter((each) => each.isDirectory())
-          .map(({ name }) => `${entry.name}/${name.replace('-', '/')}`),
-      );
-    const extra = [...found.keys()].filter((replica) => !shown.has(replica));
-    const absent = [...shown].filter((replica) => !found.has(replica));
-    const left = directories.filter((directory) => !shown.has(directory));
-    const twice = [...found].filter(([, processes]) => processes.length > 1).map(([replica]) => replica);
-    if (extra.length + absent.length + left.length + twice.length === 0) return undefined;
-    return JSON.stringify({
-      'run but are not shown': extra,
-      'shown but do not run': absent,
-      'directories left over': left,
-      'run twice': twice,
-    });
+    return differenceOf(await this.#shownReplicas(), dataDir);
   }
 
   async #shownReplicas(): Promise<ReadonlySet<string>> {

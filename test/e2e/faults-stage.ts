@@ -135,14 +135,18 @@ export class FaultStage {
 }
 
 /** Other platforms of this machine have applications too, whose sockets are not to be taken for these. */
-function usersOfItsOwn(): string {
+export function usersOfItsOwn(): string {
   const low = 1_000_000 + Math.floor(Math.random() * 9_000) * 100_000;
   return `${low}-${low + 65_535}`;
 }
 
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+export async function until(
+  what: string,
+  isSo: () => Promise<boolean>,
+  why: () => Promise<string> = async () => '',
+): Promise<void> {
   for (const end = performance.now() + MOST_MS; !(await isSo()); await pause(50))
-    assert.ok(performance.now() < end, `it never came to this: ${what}`);
+    if (performance.now() > end) assert.fail(`it never came to this: ${what} ${await why()}`);
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
