@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { zip } from '../builders/zip.ts';
+import { running } from '../crash/processes.ts';
+import { until } from '../drivers/process/test-host.ts';
 import type { Deployer } from '../e2e/deployer.ts';
 import { aPlatform, mayAttack } from './stage.ts';
 
@@ -19,8 +21,8 @@ const packed = (program: string): Buffer =>
 /** Each child forks again as long as it may; its flavor bounds how many there are. */
 const FORKS = `
 const { spawn } = require('node:child_process');
-const bomb = 'perl -e ' + JSON.stringify("$SIG{CHLD} = q(IGNORE); while (1) { fork(); select(undef, undef, undef, 0.01) }");
-setTimeout(() => spawn('sh', ['-c', bomb], { stdio: 'ignore' }).on('error', () => {}), 1000);`;
+const bomb = '$SIG{CHLD} = q(IGNORE); while (1) { fork(); select(undef, undef, undef, 0.01) }';
+setTimeout(() => spawn('perl', ['-e', bomb], { stdio: 'ignore' }).on('error', () => {}), 1000);`;
 /** In a child, so that the kernel ends that one again and again. */
 const MEMORY = `
 const { spawn } = require('node:child_process');
@@ -59,7 +61,14 @@ test('the API answers beside applications that fork without end and eat memory',
     const { outcome } = await deployer.deploy({ name, runtime: 'Nodejs8', artifacts });
     assert.equal(outcome.status, 'SUCCEEDED', JSON.stringify(outcome));
   }
-  await wait(2_000);
+  const hogs = new Set<number>();
+  let forks = 0;
+  await until('both attack', () => {
+    const all = running();
+    for (const { pid, command } of all) if (command.includes('q(x) x 1048576')) hogs.add(pid);
+    forks = Math.max(forks, all.filter(({ command }) => command.includes('fork(); select(')).length);
+    return forks > 50 && hogs.size > 1;
+  });
   const beside = await asked(deployer, paths);
   for (const [what, took] of Object.entries({ before, beside }))
     t.diagnostic(
