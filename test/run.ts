@@ -19,7 +19,7 @@ if (files.length === 0)
   throw new Error(`No test file under test/ has "${words.join('" or "')}" in its path.`);
 
 // Suites that start whole platforms get the machine to themselves: two at once would only make each other late.
-const isHeavy = (file: string) => /^test\/(e2e|crash|cli|clients|attack|soak)\//.test(file);
+const isHeavy = (file: string) => /^test\/(e2e|crash|cli|clients|attack|soak|postgres)\//.test(file);
 /** Suites whose platform may have either database; the store's own loop over both. */
 const isOnEither = (file: string) => /^test\/(api|actions|reconcile|crash)\//.test(file);
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';

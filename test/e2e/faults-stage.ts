@@ -18,6 +18,17 @@ import { Deployer, type Outcome } from './deployer.ts';
 const MOST_MS = 120_000;
 const ANSWER_MOST_MS = 60_000;
 
+export interface FaultSettings {
+  /** What starts the platform, such as `prlimit --nofile=64`. */
+  readonly through?: readonly string[];
+  /** More flags for it. */
+  readonly more?: readonly string[];
+  /** Of its database; absent: SQLite. */
+  readonly url?: string;
+  /** Called once nothing of the platform is left. */
+  readonly drop?: () => Promise<void>;
+}
+
 /** A platform of processes of its own, to which something happens while it deploys. */
 export class FaultStage {
   readonly victim: Victim;
@@ -31,17 +42,18 @@ export class FaultStage {
 
   static async start(
     t: TestContext,
-    { through = [], more = [] }: { through?: readonly string[]; more?: readonly string[] } = {},
+    { through = [], more = [], url, drop }: FaultSettings = {},
   ): Promise<FaultStage> {
     const dataDir = mkdtempSync(join(tmpdir(), 'openstage-faults-'));
     chmodSync(dataDir, 0o711);
-    const victim = new Victim(dataDir, undefined, { root: '.', node: process.execPath, through });
+    const victim = new Victim(dataDir, url, { root: '.', node: process.execPath, through });
     const stage = new FaultStage(t, victim);
     t.after(async () => {
       await victim.kill('SIGTERM');
       const down = spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
       assert.equal(down.status, 0, down.stderr.toString());
       removeData(dataDir);
+      await drop?.();
     });
     await victim.start(undefined, ['--app-users', usersOfItsOwn(), ...more]);
     await stage.signIn();

@@ -1,4 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +13,19 @@ const START_LIMIT_MS = 30_000;
 export interface Cluster {
   /** Of its superuser, with the name of a database put in. */
   url(database: string): string;
+  /** Ends the server as `pg_ctl stop` does in that mode; what it holds stays. */
+  halt(mode: 'fast' | 'immediate'): Promise<void>;
+  /** Starts it again after `halt`. */
+  resume(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Where the server is to differ from the one that most tests use. */
+export interface ClusterSettings {
+  /** For initdb, instead of UTF-8 and C.UTF-8. */
+  readonly locale?: readonly string[];
+  /** As `name=value`, in the form of postgresql.conf. */
+  readonly settings?: readonly string[];
 }
 
 /** Directory of the newest server that the distribution brought; undefined where there is none. */
@@ -46,58 +59,86 @@ async function unprivileged(): Promise<Owner | undefined> {
 }
 
 /** A server of our own on a unix socket in a temporary directory; it ends with this process, however that ends. */
-export async function startCluster(bin: string): Promise<Cluster> {
+export async function startCluster(bin: string, special: ClusterSettings = {}): Promise<Cluster> {
   const owner = await unprivileged();
   const dir = mkdtempSync(join(tmpdir(), 'openstage-pg-'));
   if (owner) chownSync(dir, owner.uid, owner.gid);
   const data = join(dir, 'data');
   const as = { ...owner, cwd: dir, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' } };
-  const initdb = [
-    '-D',
-    data,
-    '-U',
-    'postgres',
-    '--auth=trust',
-    '--no-sync',
-    '--encoding=UTF8',
-    '--locale=C.UTF-8',
-  ];
+  const { locale = ['--encoding=UTF8', '--locale=C.UTF-8'], settings: more = [] } = special;
+  const initdb = ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', ...locale];
   await run(join(bin, 'initdb'), initdb, as);
 
   const settings = ['listen_addresses=', `unix_socket_directories=${dir}`, 'max_connections=200'];
   // What is tested here is not the disk of this machine.
   const fast = ['fsync=off', 'full_page_writes=off', 'autovacuum=off', 'shared_buffers=32MB'];
-  const server = [join(bin, 'postgres'), '-D', data, ...[...settings, ...fast].flatMap((one) => ['-c', one])];
-  const [command = '', ...args] = [...endsWithUs(owner), ...server];
-  const child = spawn(command, args, { cwd: dir, env: as.env, stdio: ['ignore', 'ignore', 'pipe'] });
-  let log = '';
-  child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const args = ['-D', data, ...[...settings, ...fast, ...more].flatMap((one) => ['-c', one])];
+  const server = new Server([...endsWithUs(owner), join(bin, 'postgres'), ...args], {
+    cwd: dir,
+    env: as.env,
+  });
   const remove = () => {
-    child.kill('SIGKILL');
+    server.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   };
   process.once('exit', remove);
-
   const url = (database: string) => `postgresql:///${database}?host=${dir}&user=postgres`;
-  await answers(
-    url('postgres'),
-    () => child.exitCode !== null,
-    () => log,
-  );
-  // It must not keep the process of the tests alive.
-  child.unref();
-  child.stderr.destroy();
+  await server.start(url('postgres'));
   return {
     url,
+    halt: (mode) => server.end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
+    resume: () => server.start(url('postgres')),
     async stop() {
       process.off('exit', remove);
-      child.ref();
-      child.kill('SIGQUIT');
-      if (child.exitCode === null && child.signalCode === null) await ended;
+      await server.end('SIGQUIT');
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** The process of a server, which may end and be started again. */
+class Server {
+  readonly #command: readonly string[];
+  readonly #options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv };
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  constructor(
+    command: readonly string[],
+    options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  ) {
+    this.#command = command;
+    this.#options = options;
+  }
+
+  /** Resolves when it answers. */
+  async start(url: string): Promise<void> {
+    const [command = '', ...args] = this.#command;
+    const child = spawn(command, args, { ...this.#options, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    child.stderr.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-4_000)));
+    await answers(
+      url,
+      () => child.exitCode !== null,
+      () => this.#log,
+    );
+    // It must not keep the process of the tests alive.
+    child.unref();
+    child.stderr.destroy();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    child.ref();
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
 }
 
 function endsWithUs(owner: Owner | undefined): readonly string[] {

@@ -15,7 +15,7 @@ for (const { name, create } of databases().filter((kind) => kind.name === 'Postg
       .where('name', '=', fact)
       .execute();
 
-  test(`${name}: of two works that lock each other out, both are done, one of them at its second attempt`, async (t) => {
+  test(`${name}: of two works that lock each other out, both are done, one of them at a later attempt`, async (t) => {
     const store = await (await create(t)).open();
     await store.write(async (tx) => {
       await setFact(tx, 'a', '');
@@ -32,7 +32,8 @@ for (const { name, create } of databases().filter((kind) => kind.name === 'Postg
         await append(tx, second, letter);
       });
     await Promise.all([both('a', 'b', 'x'), both('b', 'a', 'y')]);
-    assert.equal(attempts, 3);
+    // More where the one that was given up comes back before the other has noticed.
+    assert.ok(attempts > 2);
     for (const fact of ['a', 'b']) assert.match((await findFact(store.read, fact)) ?? '', /^(xy|yx)$/);
   });
 
