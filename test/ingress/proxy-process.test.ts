@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -48,6 +48,16 @@ test('of proxies that start at the same moment on one data directory one serves'
   const client = await control(t, dataDir);
   assert.equal((await client.status()).pid, survivor?.pid);
   await client.shutdown(0);
+});
+
+test('a proxy whose data directory was removed ends, and its port is free for the next', async (t) => {
+  const dataDir = aDataDir(t);
+  const child = spawn(process.execPath, [MAIN, dataDir, '127.0.0.1', '0'], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  await until('it answers', async () => (await ControlClient.open(proxyPaths(dataDir).socket)) !== undefined);
+  assert.equal((await (await control(t, dataDir)).status()).pid, child.pid);
+  rmSync(dataDir, { recursive: true });
+  await until('it has ended', () => child.exitCode !== null);
 });
 
 test('an address that is taken is named in the problem', async (t) => {

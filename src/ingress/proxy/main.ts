@@ -11,6 +11,7 @@ import { makeDirectories, proxyPaths, removeFarDirectory } from './paths.ts';
 import { becomeUser, giveDirectory } from './privileges.ts';
 import { AddressUnavailable, startProxy } from './proxy.ts';
 import { OwnReach, plainReach } from './reach.ts';
+import { onceRemoved } from './removed.ts';
 
 /** Started by the platform and left alone: it ends by its control socket, or by SIGTERM. */
 const SIGTERM_GRACE_MS = 10_000;
@@ -64,6 +65,10 @@ try {
   proxy.onShutdown(() => {
     if (user === undefined) removeFarDirectory(dataDir, paths);
     lock.release();
+    process.exit();
+  });
+  onceRemoved(dirname(paths.routes), () => {
+    log.write('the data directory was removed');
     process.exit();
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

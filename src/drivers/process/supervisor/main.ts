@@ -15,11 +15,15 @@ import { keepLogsBounded } from './log-keeper.ts';
 import { LogRotation } from './log-rotation.ts';
 import { MarkReader } from './owned.ts';
 import { Ports } from './ports.ts';
+import { onceRemoved } from './removed.ts';
 import { listen } from './server.ts';
 import { makePrivate, socketPath } from './socket-path.ts';
 import { Supervisor } from './supervisor.ts';
 import type { CrashPoint, Surroundings } from './surroundings.ts';
 import { Trash } from './trash.ts';
+
+/** Longer than any application may take to end. */
+const END_MOST_MS = 10 * 60_000;
 
 /** Keeps the applications of one data directory alive, whatever happens to the platform. Ends only when told to. */
 async function main(args: Arguments): Promise<void> {
@@ -55,6 +59,11 @@ async function main(args: Arguments): Promise<void> {
   const stopWatching = args.unfenced.has('watched-bounds')
     ? () => {}
     : watchBounds(() => supervisor.replicas(), boundsFor(args, args.disk));
+  mkdirSync(around.replicasDir, { recursive: true });
+  onceRemoved(around.replicasDir, () => {
+    journal.tell('the data directory was removed', { dataDir: args.dataDir });
+    void endAll(supervisor, around);
+  });
   // The lock is ours, so a socket that is there is a dead supervisor's.
   rmSync(socket, { force: true });
   const server = await listen(socket, {
@@ -76,6 +85,14 @@ async function main(args: Arguments): Promise<void> {
       setTimeout(() => process.exit(0), 20);
     },
   });
+}
+
+/** Nobody could ever reach the applications again: what tells of them is gone. */
+async function endAll(supervisor: Supervisor, { cgroups }: Surroundings): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, END_MOST_MS));
+  await Promise.race([supervisor.rest(), late]);
+  cgroups.close();
+  process.exit(0);
 }
 
 async function surroundings(
