@@ -19,6 +19,10 @@ export interface Log {
 const KNOCK_MS = 5;
 /** A loaded machine needs seconds to start a Node process. */
 const START_MS = 20_000;
+/** How a supervisor exits that found another one of its data directory. */
+const FOUND_ANOTHER = 'code 0';
+/** After this it is taken to have been on its way out. */
+const ANOTHER_MOST_MS = 500;
 /** Longer than a start takes on a machine that is well. */
 const OPEN_MOST_MS = 8_000;
 /** A call is repeated on a new connection: every one of them may come twice. */
@@ -154,12 +158,14 @@ export class SupervisorLink {
     if (running) await this.#replace(running);
     else await this.#replaceFormer();
     let end = '';
-    // One that is killed while it starts says nothing about the next.
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    let tries = 0;
+    for (const deadline = performance.now() + START_MS; performance.now() < deadline;) {
       const started = await startSupervisor(this.#start);
-      const result = await this.#knock(started.ended);
-      if (typeof result !== 'string') return result;
-      end = result;
+      const result = await this.#knock(started.ended, deadline);
+      if (result instanceof Connection) return result;
+      end = result.end;
+      // One that is killed while it starts says nothing about the next.
+      if (!result.foundAnother && (tries += 1) === TRIES) break;
     }
     throw unreachable(end, this.#start.logFile);
   }
@@ -183,21 +189,30 @@ export class SupervisorLink {
   }
 
   /** The connection, or why there is none. */
-  async #knock(ended: Promise<string>): Promise<Connection | string> {
-    let end: string | undefined;
-    void ended.then((how) => (end = how));
-    for (const deadline = performance.now() + START_MS; performance.now() < deadline; await wait(KNOCK_MS)) {
+  async #knock(ended: Promise<string>, deadline: number): Promise<Connection | Vain> {
+    let exit: { readonly how: string; readonly at: number } | undefined;
+    void ended.then((how) => (exit = { how, at: performance.now() }));
+    for (; performance.now() < deadline; await wait(KNOCK_MS)) {
       const connection = await tryOpen(this.#path);
       if (connection) {
         this.#log.info({}, 'The supervisor was started.');
         this.#restartMs = FIRST_RESTART_MS;
         return connection;
       }
-      // "code 0": another one was faster, and will answer soon.
-      if (end !== undefined && end !== 'code 0') return `it ended with ${end}`;
+      if (exit === undefined) continue;
+      if (exit.how !== FOUND_ANOTHER) return { end: `it ended with ${exit.how}`, foundAnother: false };
+      // That one was faster and will answer soon, or it was ending.
+      if (performance.now() > exit.at + ANOTHER_MOST_MS)
+        return { end: 'another one was found, which did not answer', foundAnother: true };
     }
-    throw unreachable(`it did not answer within ${START_MS / 1000} s`, this.#start.logFile);
+    return { end: `it did not answer within ${START_MS / 1000} s`, foundAnother: false };
   }
+}
+
+/** A start that came to nothing. */
+interface Vain {
+  readonly end: string;
+  readonly foundAnother: boolean;
 }
 
 async function tryOpen(path: string): Promise<Connection | undefined> {
