@@ -197,7 +197,7 @@ export function portRange(): { low: number; high: number } {
   return { low, high: low + 99 };
 }
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 120_000;
 
 /** Waits for a condition; the bound is generous, it only ends a test that would hang. */
 export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T> | T> {
