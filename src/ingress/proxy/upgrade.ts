@@ -61,7 +61,7 @@ function connect(
   const stopMinding = mindClient(client, () => asked.destroy());
   asked.on('upgrade', (response: IncomingMessage, application: Duplex, firstBack: Buffer) => {
     stopMinding();
-    client.write(switching(response));
+    client.write(switching(response), 'latin1');
     join(client, application, first, firstBack, leave);
   });
   asked.on('response', (response) => {
@@ -120,6 +120,7 @@ function ask(head: RequestHead, upstream: Upstream, onConnected: () => void): Cl
   return asked;
 }
 
+/** As text of bytes, for that is how its parser reads them. */
 function switching(response: IncomingMessage): string {
   const { headers } = responseHeaders(response.rawHeaders);
   let text = `HTTP/1.1 101 ${readReason(response.statusMessage ?? '')}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;

@@ -3,7 +3,17 @@ import { createServer } from 'node:http';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { aDeadPort, anApplication, aProxyServer, aRoute, HOST, sendRaw, target, until } from '../stage.ts';
+import {
+  aDeadPort,
+  anApplication,
+  aProxyServer,
+  aRoute,
+  aTcpServer,
+  HOST,
+  sendRaw,
+  target,
+  until,
+} from '../stage.ts';
 
 /** An application that answers every message with its name. */
 async function anEchoing(t: TestContext, name: string) {
@@ -96,6 +106,15 @@ test('a WebSocket that the application declines gets its answer, and no way to t
   );
   assert.deepEqual(urls, ['/chat']);
   await until('nothing is in flight', () => Object.keys(proxy.table.inFlight()).length === 0);
+});
+
+test('the head with which an application takes a WebSocket passes byte for byte', async (t) => {
+  const head = 'HTTP/1.1 101 Übel 成功\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Name: Übel\r\n\r\n';
+  const port = await aTcpServer(t, (socket) => socket.once('data', () => socket.write(head)));
+  const proxy = await aProxyServer(t);
+  proxy.route(aRoute([target(port)]));
+  const answer = Buffer.from(await sendRaw(proxy.port, HANDSHAKE), 'latin1').toString();
+  assert.match(answer, /^HTTP\/1\.1 101 Übel 成功\r\n[^]*X-Name: Übel\r\n/);
 });
 
 test('a WebSocket to nowhere is answered as a request would be', async (t) => {
