@@ -1,12 +1,26 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { instanceId } from '../../../src/domain/ids.ts';
+import { openIngress } from '../../../src/ingress/ingress.ts';
 import { has } from '../../drivers/process/machine.ts';
-import { anApplication, aProxyServer, aRoute, ask, aTcpServer, HOST, target, until } from '../stage.ts';
+import {
+  aDataDir,
+  anApplication,
+  aProxyServer,
+  aRoute,
+  ask,
+  aTcpServer,
+  HOST,
+  ingressOptions,
+  target,
+  until,
+} from '../stage.ts';
 
 const CLIENTS = 300;
 const PART = Buffer.alloc(3 * 1024 * 1024);
@@ -22,6 +36,20 @@ function upload(
     socket.write(`POST /sink HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000000\r\n\r\n`);
     socket.write(bytes);
   });
+  socket.on('data', (bytes) => (answer += bytes.toString()));
+  socket.on('error', () => undefined);
+  t.after(() => socket.destroy());
+  return { socket, answer: () => answer };
+}
+
+/** Sends this and an empty line, and keeps what comes back. */
+function aClient(
+  t: TestContext,
+  port: number,
+  head: string,
+): { readonly socket: Socket; readonly answer: () => string } {
+  let answer = '';
+  const socket = connect(port, '127.0.0.1', () => socket.write(`${head}\r\n`));
   socket.on('data', (bytes) => (answer += bytes.toString()));
   socket.on('error', () => undefined);
   t.after(() => socket.destroy());
@@ -91,6 +119,61 @@ test('one instance that holds all it may leaves the others their room, and tells
   assert.equal((await ask(proxy.port, { host: other })).text, 'here');
   // Another table does not make anybody forget who is there.
   proxy.route(own, aRoute([target(application.port)], { instance: instanceId('other'), hosts: [other] }));
-  assert.equal((await ask(proxy.port)).status, 503);
+  const again = upload(t, proxy.port);
+  await until('one more is sent away', () => again.answer().startsWith('HTTP/1.1 503 '));
+  for (const { socket } of clients) socket.destroy();
+});
+
+test('what has ended makes room again: an answer, a client that left, a WebSocket', async (t) => {
+  const proxy = await aProxyServer(t, { mostOfOne: 2, unreadMs: 60_000 });
+  const application = await anApplication(t, (request, response) => {
+    if (request.url === '/') response.end('here');
+  });
+  const held: Duplex[] = [];
+  application.server.on('upgrade', (_, socket) => {
+    held.push(socket);
+    socket.resume().once('end', () => socket.end());
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  });
+  t.after(() => held.forEach((socket) => socket.destroy()));
+  proxy.route(aRoute([target(application.port)]));
+  const isServed = async () => (await ask(proxy.port)).status === 200;
+  for (let times = 0; times < 5; times += 1) assert.ok(await isServed(), `the request after ${times}`);
+  const raw = (head: string) => aClient(t, proxy.port, `${head}\r\nHost: ${HOST}\r\n`);
+  for (let times = 0; times < 5; times += 1) {
+    const waiting = raw('GET /never-answered HTTP/1.1');
+    await until('it is in flight', () => Object.keys(proxy.table.inFlight()).length > 0);
+    waiting.socket.destroy();
+    await until('it left', () => Object.keys(proxy.table.inFlight()).length === 0);
+  }
+  assert.ok(await isServed());
+  const handshake = 'GET /chat HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket';
+  const open = async () => {
+    const client = raw(handshake);
+    await until('it is answered', () => client.answer() !== '');
+    return { ...client, status: client.answer().split(' ')[1] };
+  };
+  for (let times = 0; times < 5; times += 1) {
+    const [one, other, third] = [await open(), await open(), await open()];
+    assert.deepEqual([one.status, other.status, third.status], ['101', '101', '503']);
+    assert.equal(await isServed(), false, 'WebSockets count as much as requests');
+    for (const { socket } of [one, other]) socket.destroy();
+    await until('they left', () => Object.keys(proxy.table.inFlight()).length === 0);
+  }
+  assert.ok(await isServed());
+});
+
+test('in the process of the proxy one instance leaves three quarters of its descriptors to the others', async (t) => {
+  if (!has(t, process.platform === 'linux', 'the limit of descriptors is read from /proc')) return;
+  const dataDir = aDataDir(t);
+  const node = join(dataDir, 'node-with-few-descriptors');
+  writeFileSync(node, `#!/bin/sh\nulimit -n 200\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
+  const ingress = await openIngress(ingressOptions(dataDir, { node }));
+  t.after(() => ingress.shutdown());
+  await ingress.publish([aRoute([target(await aSink(t))])]);
+  const clients = Array.from({ length: 30 }, () => upload(t, ingress.address().port));
+  const refused = () => clients.filter(({ answer }) => answer().startsWith('HTTP/1.1 503 ')).length;
+  await until('five are sent away', () => refused() === 5);
+  assert.deepEqual(Object.values(await ingress.inFlight()), [25]);
   for (const { socket } of clients) socket.destroy();
 });
