@@ -4,6 +4,7 @@ import { buildKey, digest, type ReleaseId } from '../../src/domain/ids.ts';
 import {
   deleteUnnamedArtifact,
   findArtifact,
+  isNamedByLaunch,
   listNamedBuilds,
   listNamedDigests,
   listUnnamedArtifacts,
@@ -16,7 +17,7 @@ import { deletePackage, findPackage, listPackages, putPackage } from '../../src/
 import { insertRelease, serveRelease, updateRelease } from '../../src/store/releases.ts';
 import { insertRollout, markRolloutRetired } from '../../src/store/rollouts.ts';
 import { databases } from './databases.ts';
-import { aNewRelease, aProject, storeInstance } from './records.ts';
+import { aNewRelease, aProject, aRolloutContent, storeInstance } from './records.ts';
 
 const record = (store: Store, name: string, time = 1_000) =>
   store.write((tx) => recordArtifact(tx, { digest: digest(name), size: 3, time }));
@@ -134,6 +135,23 @@ for (const { name, create } of databases()) {
     assert.deepEqual([...(await listNamedBuilds(store.read, allBuilds))], ['b1']);
     await store.write((tx) => markRolloutRetired(tx, instance.id, rollout, 6_000));
     assert.deepEqual([...(await listNamedBuilds(store.read, allBuilds))], []);
+  });
+
+  test(`${name}: a path that a release starts from is known, whatever signs are in it`, async (t) => {
+    const store = await (await create(t)).open();
+    const path = (dir: string) => `${dir}/node/v22.0.0/node`;
+    const dirs = ['/srv/a%b_c', '/srv/it"s', '/srv/back\\slash', '/srv/a!b'];
+    for (const dir of dirs) {
+      assert.equal(await isNamedByLaunch(store.read, path(dir)), false, dir);
+      const { launch } = aRolloutContent().workload;
+      await store.write(async (tx) => {
+        const { requestedRelease } = await storeInstance(tx);
+        await updateRelease(tx, requestedRelease, { launch: { ...launch, argv: [path(dir), 'server.js'] } });
+      });
+      assert.equal(await isNamedByLaunch(store.read, path(dir)), true, dir);
+    }
+    for (const other of ['/srv/aXXb_c', '/srv/a%bXc', '/srv/a%b_', '/srv/its'])
+      assert.equal(await isNamedByLaunch(store.read, path(other)), false, other);
   });
 
   test(`${name}: an artifact that got a name since it was listed is not forgotten`, async (t) => {
