@@ -84,10 +84,9 @@ if (!isThere(found)) fail('exec', { code: 'EACCES' });
 fs.closeSync(${DESCRIPTOR});
 process.execve(found, argv, env);`;
 
-/** The program that takes a charge. */
-export function handoverWords(): readonly string[] {
-  const perl = toolPath('perl');
-  return perl === undefined
+/** The program that takes a charge; '' stands for a host without perl. */
+export function handoverWords(perl = toolPath('perl') ?? ''): readonly string[] {
+  return perl === ''
     ? [process.execPath, '--disable-warning=ExperimentalWarning', '-e', NODE]
     : [perl, '-e', PERL];
 }
