@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask, launched, logOf, never, until, untilReady, WEB } from '../drivers/process/test-host.ts';
@@ -8,11 +9,15 @@ import { aHost, mayAttack } from './stage.ts';
 const USER = 210_115;
 const NEIGHBOUR = 210_116;
 
+/** Of root alone, and seen by replicas: those have a /tmp of their own. */
+const PRECIOUS = `/srv/openstage-planted-${process.pid}`;
+const CONTENT = 'of root';
+
 /** What an application can put where its launch file goes, and how its next start ends. */
 const plants = {
   'a pipe': { shell: 'mkfifo "$1"', isStarted: true },
   'a link to a pipe': { shell: 'mkfifo "$1.pipe"; ln -s "$1.pipe" "$1"', isStarted: true },
-  'a link to a file of root': { shell: 'ln -s /etc/shadow "$1"', isStarted: true },
+  'a link to a file of root': { shell: `ln -s ${PRECIOUS} "$1"`, isStarted: true },
   'a socket': {
     shell: `perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1)' "$1"`,
     isStarted: true,
@@ -23,6 +28,8 @@ const plants = {
 for (const [what, { shell, isStarted }] of Object.entries(plants)) {
   test(`${what} where a launch file goes stops nobody but its own application`, async (t) => {
     if (!mayAttack(t)) return;
+    writeFileSync(PRECIOUS, CONTENT, { mode: 0o600 });
+    t.after(() => rmSync(PRECIOUS, { force: true }));
     const host = aHost(t);
     const driver = await host.driver();
     const other = host.rollout(WEB, { user: NEIGHBOUR });
@@ -59,5 +66,6 @@ for (const [what, { shell, isStarted }] of Object.entries(plants)) {
     const [still] = await next.observe(other.instance);
     assert.equal(still?.pid, neighbour.pid);
     assert.match(await ask(neighbour, '/'), /^pid/);
+    assert.equal(readFileSync(PRECIOUS, 'utf8'), CONTENT);
   });
 }
