@@ -13,12 +13,11 @@ export function sendHead(
   reason: string,
   headers: readonly string[],
 ): boolean {
-  if (status < 200 || status > 999) return false;
   try {
     response.writeHead(status, readReason(reason), [...headers]);
     return true;
   } catch (error) {
-    // A name that is no token, a value with a control character: Node knows them all.
+    // A status of no answer, a name that is no token, a value with a control character: Node knows them all.
     if (response.headersSent) throw error;
     return false;
   }
