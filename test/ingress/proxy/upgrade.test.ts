@@ -108,13 +108,18 @@ test('a WebSocket that the application declines gets its answer, and no way to t
   await until('nothing is in flight', () => Object.keys(proxy.table.inFlight()).length === 0);
 });
 
-test('the head with which an application takes a WebSocket passes byte for byte', async (t) => {
-  const head = 'HTTP/1.1 101 Übel 成功\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Name: Übel\r\n\r\n';
-  const port = await aTcpServer(t, (socket) => socket.once('data', () => socket.write(head)));
-  const proxy = await aProxyServer(t);
-  proxy.route(aRoute([target(port)]));
-  const answer = Buffer.from(await sendRaw(proxy.port, HANDSHAKE), 'latin1').toString();
-  assert.match(answer, /^HTTP\/1\.1 101 Übel 成功\r\n[^]*X-Name: Übel\r\n/);
+test('the head with which an application takes a WebSocket passes byte for byte, but for what no head may hold', async (t) => {
+  const taken = async (reason: string) => {
+    const rest = 'Connection: Upgrade\r\nUpgrade: websocket\r\nX-Name: Übel\r\n\r\n';
+    const port = await aTcpServer(t, (socket) =>
+      socket.once('data', () => socket.write(`HTTP/1.1 101 ${reason}\r\n${rest}`)),
+    );
+    const proxy = await aProxyServer(t);
+    proxy.route(aRoute([target(port)]));
+    return Buffer.from(await sendRaw(proxy.port, HANDSHAKE), 'latin1').toString();
+  };
+  assert.match(await taken('Übel 成功'), /^HTTP\/1\.1 101 Übel 成功\r\n[^]*X-Name: Übel\r\n/);
+  assert.match(await taken('\x1b[31mred'), /^HTTP\/1\.1 101 \r\n[^]*X-Name: Übel\r\n/);
 });
 
 test('a WebSocket to nowhere is answered as a request would be', async (t) => {
