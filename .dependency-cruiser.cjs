@@ -1,7 +1,7 @@
 // The import rules of ARCHITECTURE.md: a folder of src imports from itself and from lower ranks only.
 const ranks = [
   ['domain'],
-  ['connections', 'files'],
+  ['connections', 'files', 'sockets'],
   ['store', 'drivers', 'runtimes', 'artifacts', 'builds', 'ingress'],
   ['jobs', 'iam', 'git'],
   ['tasks'],
@@ -33,7 +33,7 @@ module.exports = {
       name: `${folder.split('/').at(-1)}-outlives-the-platform`,
       severity: 'error',
       from: { path: `^${folder}/` },
-      to: { path: '^src/', pathNot: `^(${folder}|src/domain)/` },
+      to: { path: '^src/', pathNot: `^(${folder}|src/domain|src/sockets)/` },
     })),
     {
       name: 'settings-are-read-by-entry-points-only',

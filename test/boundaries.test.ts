@@ -35,6 +35,21 @@ const planted: readonly (readonly [rule: string, files: Readonly<Record<string, 
       'src/ingress/ingress.ts': 'export const b = 1;\n',
     },
   ],
+  [
+    'supervisor-outlives-the-platform',
+    {
+      'src/drivers/process/supervisor/main.ts':
+        "import { b } from '../../../files/b.ts';\nexport const a = b;\n",
+      'src/files/b.ts': 'export const b = 1;\n',
+    },
+  ],
+  [
+    'sockets-imports-lower-ranks-only',
+    {
+      'src/sockets/a.ts': "import type { B } from '../ingress/b.ts';\nexport type A = B;\n",
+      'src/ingress/b.ts': 'export type B = string;\n',
+    },
+  ],
 ];
 
 for (const [rule, files] of planted) {

@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseUnfenced } from '../../domain/fences.ts';
+import { OwnReach, plainReach } from '../../sockets/reach.ts';
 import { bootId } from './boot.ts';
 import { EXIT } from './exit.ts';
 import { takeLock } from './lock.ts';
@@ -10,7 +11,6 @@ import { Log } from './log.ts';
 import { makeDirectories, proxyPaths, removeFarDirectory } from './paths.ts';
 import { becomeUser, giveDirectory } from './privileges.ts';
 import { AddressUnavailable, startProxy } from './proxy.ts';
-import { OwnReach, plainReach } from './reach.ts';
 import { onceRemoved } from './removed.ts';
 
 /** Started by the platform and left alone: it ends by its control socket, or by SIGTERM. */

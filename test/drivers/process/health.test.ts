@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { generate } from 'selfsigned';
 import type { Observed } from '../../../src/domain/rollout.ts';
 import type { ProcessDriver } from '../../../src/drivers/process/driver.ts';
 import { untilNext } from '../../../src/drivers/process/supervisor/health.ts';
 import { ask, logOf, never, TestHost, until, untilReady, WEB } from './test-host.ts';
+
+const prompt = { delayMs: 0, timeoutMs: 5000 };
 
 const sees = (driver: ProcessDriver, what: RegExp): Promise<Observed | undefined> =>
   until(`it sees ${what}`, async () => {
@@ -109,6 +112,31 @@ test('an HTTP probe waits for its answer and says what it got', async (t) => {
   assert.equal(ready?.readiness.saw, 'HTTP 200 from GET /ready');
 });
 
+test('an HTTPS probe takes a certificate for another address, and asks for the name of its host', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'shop.example' }]);
+  const secure = `
+    const { KEY: key, CERT: cert, PORT } = process.env;
+    require('node:https').createServer({ key, cert }, (request, response) => {
+      response.statusCode = request.socket.servername === 'shop.example' ? 200 : 421;
+      response.end();
+    }).listen(Number(PORT), '127.0.0.1');`;
+  const rollout = host.rollout(secure, {
+    variables: { KEY: key, CERT: cert },
+    readiness: { type: 'http', scheme: 'HTTPS', path: '/', host: 'shop.example:443', ...prompt },
+  });
+  await driver.ensure(rollout, 1, never());
+  const [ready] = await untilReady(driver, rollout);
+  assert.equal(ready?.readiness.saw, 'HTTP 200 from HTTPS GET /');
+  const nameless = host.rollout(secure, {
+    variables: { KEY: key, CERT: cert },
+    readiness: { type: 'http', scheme: 'HTTPS', path: '/', ...prompt },
+  });
+  await driver.ensure(nameless, 1, never());
+  await isSeen(driver, 'HTTP 421 from HTTPS GET /');
+});
+
 test('a probe command runs in the environment of the application and decides by its exit', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();
@@ -200,7 +228,6 @@ test('a delay holds the first look back, a timeout ends one, and answers from 20
     }).listen(Number(process.env.PORT), '127.0.0.1');`;
   const probing = (path: string, timing: { delayMs: number; timeoutMs: number }) =>
     host.rollout(server, { readiness: { type: 'http', scheme: 'HTTP', path, ...timing } });
-  const prompt = { delayMs: 0, timeoutMs: 5000 };
   for (const code of [200, 204, 302, 399]) await driver.ensure(probing(`/${code}`, prompt), 1, never());
   const delayed = probing('/200', { delayMs: 3000, timeoutMs: 5000 });
   await driver.ensure(delayed, 1, never());

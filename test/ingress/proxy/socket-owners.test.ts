@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { OwnReach, plainReach } from '../../../src/ingress/proxy/reach.ts';
+import { OwnReach, plainReach } from '../../../src/sockets/reach.ts';
 import { has, isRoot } from '../../drivers/process/machine.ts';
 import { aDeadPort, aProxyServer, aRoute, ask, sendRaw, target } from '../stage.ts';
 import { aNode, runAs, THIEF, VICTIM, WEB } from './strangers.ts';

@@ -73,7 +73,10 @@ function watchReadiness(subject: Subject): () => void {
     if (isStopped) return RELAXED_MS;
     const isTrue =
       seen.isFine &&
-      (isReady || probe.type === 'command' || !(await isStrangers(subject.listening, subject.port)));
+      (isReady ||
+        probe.type === 'command' ||
+        subject.isOwnerAsked ||
+        !(await isStrangers(subject.listening, subject.port)));
     if (isStopped) return RELAXED_MS;
     failures = isTrue ? 0 : failures + 1;
     if (isTrue) {
@@ -83,7 +86,7 @@ function watchReadiness(subject: Subject): () => void {
     }
     if (isReady && failures < FAILURES) return SUSPICIOUS_MS;
     isReady = false;
-    subject.onReadiness(seen.isFine ? taken(subject.port) : await explain(seen));
+    subject.onReadiness(seen.isFine || seen.isTaken ? taken(subject.port) : await explain(seen));
     return untilNext(performance.now() - subject.sinceMs - probe.delayMs, seen.isRefused);
   });
 

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { InstanceId } from '../../../domain/ids.ts';
+import { OwnReach, plainReach } from '../../../sockets/reach.ts';
+import type { Reach } from '../../../sockets/reach.ts';
 import { adoptAll } from './adopt.ts';
 import type { Arguments } from './arguments.ts';
 import { readArguments } from './arguments.ts';
@@ -108,6 +110,7 @@ async function surroundings(
     replicasDir: join(args.dataDir, 'replicas'),
     keyFile: args.keyFile,
     ports: new Ports(args.low, args.high, parseInt(home.slice(0, 8), 16)),
+    reach: await reachFor(args, journal),
     cgroups,
     markReader: new MarkReader(),
     fences: await detectFences(cgroups, args.unfenced),
@@ -123,6 +126,15 @@ async function surroundings(
       });
     },
   };
+}
+
+/** A stranger is told on its replica, each time that the port is looked at; here that would drown the rest. */
+async function reachFor({ unfenced }: Arguments, journal: Journal): Promise<Reach> {
+  if (process.platform !== 'linux' || unfenced.has('socket-owners')) return plainReach;
+  return OwnReach.open(
+    (reason) => journal.tell('ports of applications', { reason }),
+    () => {},
+  );
 }
 
 /** Nothing but an order over the socket or SIGTERM ends it; applications go on in either case. */

@@ -1,7 +1,10 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
+import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
+import { Stranger } from '../../../sockets/reach.ts';
 import { LOOPBACK } from './ports.ts';
 import { reasonOf } from './reason.ts';
 import type { Ended } from './spawn.ts';
@@ -11,12 +14,17 @@ export interface Look {
   readonly isFine: boolean;
   /** In a sentence. */
   readonly saw: string;
-  /** Nothing accepted the connection. */
+  /** Nothing of the application's accepted the connection. */
   readonly isRefused: boolean;
+  /** Another user's program has the port: it was told nothing, and what it would have answered is nothing. */
+  readonly isTaken?: true;
 }
 
 export interface ProbeTarget {
   readonly port: number;
+  /** To the application; where the kernel tells whose a socket is, to nobody else. */
+  readonly connect: (withinMs: number) => Promise<Socket>;
+  readonly isOwnerAsked: boolean;
   /** Where and as whom the command of a probe or hook runs. */
   readonly run: (command: readonly string[]) => Running;
 }
@@ -47,9 +55,9 @@ export async function look(probe: Probe, target: ProbeTarget): Promise<Look> {
 function lookBy(probe: Probe, target: ProbeTarget): Promise<Look> {
   switch (probe.type) {
     case 'tcp':
-      return lookByTcp(target.port, probe.timeoutMs);
+      return lookByTcp(target, probe.timeoutMs);
     case 'http':
-      return lookByHttp(probe, target.port, probe.timeoutMs);
+      return lookByHttp(probe, target, probe.timeoutMs);
     case 'command':
       return lookByCommand(probe.command, target, probe.timeoutMs);
   }
@@ -61,48 +69,96 @@ const refused = (port: number): Look => ({
   isRefused: true,
 });
 const bad = (saw: string): Look => ({ isFine: false, saw, isRefused: false });
-const isRefusal = (error: Error): boolean => 'code' in error && error.code === 'ECONNREFUSED';
 
-function lookByTcp(port: number, timeoutMs: number): Promise<Look> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: LOOPBACK });
-    const done = (seen: Look) => {
-      socket.destroy();
-      resolve(seen);
+function failed(port: number, error: unknown, what: string): Look {
+  if (error instanceof Stranger)
+    return {
+      isFine: false,
+      saw: `another program listens on PORT (${port})`,
+      isRefused: true,
+      isTaken: true,
     };
-    socket.setTimeout(timeoutMs, () => done(bad(`PORT (${port}) did not accept within ${timeoutMs} ms`)));
-    socket.once('connect', () =>
-      done({ isFine: true, saw: `PORT (${port}) accepts connections`, isRefused: false }),
-    );
-    socket.once('error', (error) => done(isRefusal(error) ? refused(port) : bad(error.message)));
-  });
+  if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') return refused(port);
+  return bad(`${reasonOf(error)}${what}`);
 }
 
-function lookByHttp(
+/** Absent: it did not come about in time. Whether the application has accepted is looked at, too, and takes its time. */
+async function connected(target: ProbeTarget, timeoutMs: number): Promise<Socket | undefined> {
+  const connecting = target.connect(timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), timeoutMs);
+  });
+  try {
+    const socket = await Promise.race([connecting, late]);
+    if (!socket)
+      connecting.then(
+        (unwanted) => unwanted.destroy(),
+        () => {},
+      );
+    return socket;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function lookByTcp(target: ProbeTarget, timeoutMs: number): Promise<Look> {
+  const { port } = target;
+  try {
+    const socket = await connected(target, timeoutMs);
+    if (!socket) return bad(`PORT (${port}) did not accept within ${timeoutMs} ms`);
+    socket.on('error', () => {});
+    socket.destroy();
+    return { isFine: true, saw: `PORT (${port}) accepts connections`, isRefused: false };
+  } catch (error) {
+    return failed(port, error, '');
+  }
+}
+
+async function lookByHttp(
   probe: Extract<ProbeCheck, { type: 'http' }>,
-  port: number,
+  target: ProbeTarget,
   timeoutMs: number,
 ): Promise<Look> {
   const path = probe.path.startsWith('/') ? probe.path : `/${probe.path}`;
   const what = `${probe.scheme === 'HTTPS' ? 'HTTPS ' : ''}GET ${path}`;
-  const options = {
-    port,
-    path,
-    host: LOOPBACK,
-    agent: false,
-    headers: {
-      host: probe.host ?? `${LOOPBACK}:${port}`,
-      'user-agent': 'openstage-probe',
-      connection: 'close',
-    },
-    signal: AbortSignal.timeout(timeoutMs),
+  const { port } = target;
+  const late = bad(`no answer within ${timeoutMs} ms to ${what}`);
+  const until = performance.now() + timeoutMs;
+  let socket: Socket | undefined;
+  try {
+    socket = await connected(target, timeoutMs);
+    if (!socket) return late;
+    const leftMs = Math.max(1, Math.floor(until - performance.now()));
+    return (await statusOver(socket, probe, path, port, leftMs, what)) ?? late;
+  } catch (error) {
+    return failed(port, error, ` on ${what}`);
+  } finally {
+    socket?.destroy();
+  }
+}
+
+/** Absent: no answer in time. */
+function statusOver(
+  socket: Socket,
+  { scheme, host }: Extract<ProbeCheck, { type: 'http' }>,
+  path: string,
+  port: number,
+  timeoutMs: number,
+  what: string,
+): Promise<Look | undefined> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const headers = {
+    host: host ?? `${LOOPBACK}:${port}`,
+    'user-agent': 'openstage-probe',
+    connection: 'close',
   };
-  return new Promise((resolve) => {
-    // An application's own certificate is not for this address.
+  const options = { port, path, host: LOOPBACK, headers, signal };
+  return new Promise((resolve, reject) => {
     const asked =
-      probe.scheme === 'HTTPS'
-        ? httpsRequest({ ...options, rejectUnauthorized: false })
-        : httpRequest(options);
+      scheme === 'HTTPS'
+        ? httpsRequest({ ...options, createConnection: () => overTls(socket, host) })
+        : httpRequest({ ...options, createConnection: () => socket });
     asked.once('response', (response) => {
       const status = response.statusCode ?? 0;
       response.destroy();
@@ -112,13 +168,16 @@ function lookByHttp(
         isRefused: false,
       });
     });
-    asked.on('error', (error) => {
-      if (isRefusal(error)) resolve(refused(port));
-      else if (options.signal.aborted) resolve(bad(`no answer within ${timeoutMs} ms to ${what}`));
-      else resolve(bad(`${error.message} on ${what}`));
-    });
+    asked.on('error', (error) => (signal.aborted ? resolve(undefined) : reject(error)));
     asked.end();
   });
+}
+
+/** An application's own certificate is not for this address. */
+function overTls(socket: Socket, host = ''): Socket {
+  const name = host.replace(/:\d+$/, '');
+  const servername = isIP(name.replace(/^\[|\]$/g, '')) === 0 ? name : '';
+  return connectTls({ socket, rejectUnauthorized: false, servername });
 }
 
 async function lookByCommand(

@@ -13,6 +13,8 @@ import type { Identity } from './identity.ts';
 import { AdoptedLife, COULD_NOT_START } from './life.ts';
 import type { Life } from './life.ts';
 import { describeHolders, listeners, LOOK_BOUNDS, NO_BOUNDS } from './listening.ts';
+import { probeTarget } from './probe-target.ts';
+import type { ProbeTarget } from './probes.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { reasonOf } from './reason.ts';
 import { NEW_RECORD, NO_PROCESS } from './replica-record.ts';
@@ -285,10 +287,9 @@ export class Replica {
       readiness: rollout.readiness,
       readinessPath: rollout.workload.launch.readinessPath,
       liveness: rollout.liveness,
-      port,
+      ...this.#target(port),
       sinceMs: life.sinceMs,
       isReady: this.#readiness.ready,
-      run: (command) => this.#forks.run(port, this.#record.cgroup, command),
       listening: {
         user: this.#around.unfenced.has('bounded-looks') ? undefined : rollout.placement.user,
         pids: () => membersOf(this.#group(life.identity), this.#around),
@@ -299,6 +300,11 @@ export class Replica {
       onNotAlive: (saw) =>
         this.#fail(life, { causeCode: 'livenessFailed', cause: `its liveness probe failed (${saw})` }),
     });
+  }
+
+  #target(port: number): ProbeTarget {
+    const run = (command: readonly string[]) => this.#forks.run(port, this.#record.cgroup, command);
+    return probeTarget(this, port, run, this.#around);
   }
 
   #fail(life: Life, cause: Cause): void {
@@ -357,8 +363,7 @@ export class Replica {
     const { port } = this.#record;
     const { preStop } = this.placement.rollout;
     if (!preStop || graceMs <= 0 || port === undefined) return this.#around.watchOver(ask());
-    const run = (command: readonly string[]) => this.#forks.run(port, this.#record.cgroup, command);
-    const work = runPreStop(preStop, { port, run }, graceMs).then(async (seen) => {
+    const work = runPreStop(preStop, this.#target(port), graceMs).then(async (seen) => {
       if (!seen.isFine) tellInLog(this.files, `its pre-stop hook failed (${seen.saw}); the end goes on`);
       if (this.#phase.name === 'ending' && this.#phase.life === life) await ask();
     });

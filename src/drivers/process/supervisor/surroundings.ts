@@ -1,5 +1,6 @@
 import type { FenceSeen, Unfenced } from '../../../domain/fences.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
+import type { Reach } from '../../../sockets/reach.ts';
 import type { Cgroups } from './cgroup-place.ts';
 import type { Journal } from './journal.ts';
 import type { MarkReader } from './owned.ts';
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly replicasDir: string;
   readonly keyFile: string;
   readonly ports: Ports;
+  /** The way to an application, and to nobody who took its port. */
+  readonly reach: Reach;
   readonly cgroups: Cgroups;
   readonly markReader: MarkReader;
   /** What this machine has of each fence. */

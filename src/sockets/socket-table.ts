@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { readSocketRow } from '../../domain/listeners.ts';
+import { readSocketRow } from '../domain/listeners.ts';
 
 /** What listens on this host at one moment, in the kernel's own words. */
 export interface SocketTable {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { findListeners, mappedEnd } from '../../domain/listeners.ts';
-import type { SocketRow } from '../../domain/listeners.ts';
-import type { Target } from '../../domain/routes.ts';
+import { findListeners, mappedEnd } from '../domain/listeners.ts';
+import type { SocketRow } from '../domain/listeners.ts';
+import type { Target } from '../domain/routes.ts';
 import { findConnection, SocketTables } from './socket-table.ts';
 import type { SocketTable } from './socket-table.ts';
 
