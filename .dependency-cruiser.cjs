@@ -36,6 +36,12 @@ module.exports = {
       to: { path: '^src/', pathNot: `^(${folder}|src/domain|src/sockets)/` },
     })),
     {
+      name: 'errands-are-given-as-text',
+      severity: 'error',
+      from: { path: '^src/drivers/process/supervisor/errands/' },
+      to: { path: '^src/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'settings-are-read-by-entry-points-only',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(main\\.ts|settings\\.ts|cli/)' },

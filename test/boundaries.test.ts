@@ -44,6 +44,13 @@ const planted: readonly (readonly [rule: string, files: Readonly<Record<string, 
     },
   ],
   [
+    'errands-are-given-as-text',
+    {
+      'src/drivers/process/supervisor/errands/a.ts': "import { b } from '../b.ts';\nexport const a = b;\n",
+      'src/drivers/process/supervisor/b.ts': 'export const b = 1;\n',
+    },
+  ],
+  [
     'sockets-imports-lower-ranks-only',
     {
       'src/sockets/a.ts': "import type { B } from '../ingress/b.ts';\nexport type A = B;\n",

@@ -2,26 +2,7 @@ import { posix } from 'node:path';
 import { Problem } from '../domain/errors.ts';
 import { grantedRoot, type Grants } from '../domain/grants.ts';
 import type { VolumeRequest } from '../domain/request.ts';
-import { isAbsolute, isWithin, type Mount, type Volume } from '../domain/volume.ts';
-
-/** Covered, they would leave an application without its own libraries, or take it for another. */
-const SYSTEM_DIRS = [
-  '/bin',
-  '/boot',
-  '/dev',
-  '/etc',
-  '/lib',
-  '/lib32',
-  '/lib64',
-  '/libx32',
-  '/proc',
-  '/root',
-  '/run',
-  '/sbin',
-  '/sys',
-  '/usr',
-  '/var/run',
-];
+import { isAbsolute, isWithin, neededDirs, type Mount, type Volume } from '../domain/volume.ts';
 
 /** Volumes as a release keeps them, or a Problem that says what cannot be had and why. */
 export function planVolumes(
@@ -96,7 +77,7 @@ function assertMountable({ mayMount, dataDir }: Grants, path: string, field: str
       'send a relative path, which is found below the HOME of the application, or run the platform as root',
     );
   }
-  const covered = [...SYSTEM_DIRS, dataDir].find((dir) => isWithin(path, dir) || isWithin(dir, path));
+  const covered = neededDirs(dataDir).find((dir) => isWithin(path, dir) || isWithin(dir, path));
   if (covered === undefined) return;
   throw refused(
     field,

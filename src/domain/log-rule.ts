@@ -30,7 +30,7 @@ export function periodStart(rotate: Rotate, now: number): number {
 /** "20261125T160000Z": sorts by time, and is no ending that applications give. */
 export const partStamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
 
-const PART = /^(.+)\.(\d{8}T\d{6}Z)$/s;
+export const PART = /^(.+)\.(\d{8}T\d{6}Z)$/s;
 
 /** The file that a name is an old part of; absent: it is none. */
 export const partOf = (name: string): string | undefined => PART.exec(name)?.[1];

@@ -30,3 +30,25 @@ export const needsNamespace = (volumes: readonly Volume[] | undefined): boolean 
 /** Whether a path is a directory or lies in it, as text. */
 export const isWithin = (path: string, dir: string): boolean =>
   path === dir || path.startsWith(dir.endsWith('/') ? dir : `${dir}/`);
+
+/** Covered, they would leave an application without its own libraries, or take it for another. */
+const SYSTEM_DIRS = [
+  '/bin',
+  '/boot',
+  '/dev',
+  '/etc',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/proc',
+  '/root',
+  '/run',
+  '/sbin',
+  '/sys',
+  '/usr',
+  '/var/run',
+];
+
+/** Where nothing may be mounted. */
+export const neededDirs = (dataDir: string): readonly string[] => [...SYSTEM_DIRS, dataDir];

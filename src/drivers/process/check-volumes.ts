@@ -2,10 +2,10 @@ import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../domain/errors.ts';
 import type { Rollout } from '../../domain/rollout.ts';
-import { isAbsolute, isWithin, needsNamespace, type Volume } from '../../domain/volume.ts';
+import { isAbsolute, isWithin, neededDirs, needsNamespace, type Volume } from '../../domain/volume.ts';
 import { whyNoMounts } from './supervisor/namespace.ts';
 import { reasonOf } from './supervisor/reason.ts';
-import { makeMountPoint } from './supervisor/volumes.ts';
+import { makeMountPoint } from './supervisor/errands/place-volumes.ts';
 
 /** What this host lacks for volumes; nothing is made. */
 export async function checkVolumes(
@@ -14,7 +14,7 @@ export async function checkVolumes(
 ): Promise<readonly Problem[]> {
   const sentences = [
     ...volumes.map((volume) => hostDirectory(volume, user)),
-    ...volumes.flatMap(({ mounts }) => mounts.map(({ path }) => mountPoint(path))),
+    ...volumes.flatMap(({ mounts }) => mounts.map(({ path }) => mountPoint(dataDir, path))),
     await mounting(join(dataDir, 'replicas'), volumes),
   ];
   return sentences
@@ -43,10 +43,10 @@ function hostDirectory(volume: Volume, user: number | undefined): string | undef
   );
 }
 
-function mountPoint(path: string): string | undefined {
+function mountPoint(dataDir: string, path: string): string | undefined {
   if (!isAbsolute(path)) return undefined;
   try {
-    makeMountPoint(path, { isTrial: true });
+    makeMountPoint(path, neededDirs(dataDir), { isTrial: true });
     return undefined;
   } catch (error) {
     return `${reasonOf(error)}.`;

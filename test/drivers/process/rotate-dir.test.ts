@@ -70,7 +70,7 @@ test('old parts are bounded in number and size, and the newest stay', async (t) 
   const bounds = { ...BOUNDS, parts: 2, partBytes: 10 };
   for (let hour = 0; hour < 4; hour += 1) {
     write(log, `${'x'.repeat(100)}hour ${hour}\n`);
-    await rotateDir(source, USER, AT + hour * HOUR_MS, bounds);
+    await rotateDir(source, USER, AT + hour * HOUR_MS, { bounds });
   }
   const parts = readdirSync(dir).filter((name) => name !== 'app.log');
   assert.deepEqual(parts.toSorted(), ['app.log.20261125T180000Z', 'app.log.20261125T190000Z']);

@@ -218,6 +218,49 @@ if (mayMount) {
     assert.equal(existsSync(`${open}/x`), false);
   });
 
+  test('root itself mounts nothing over what the system or the platform needs, whatever it was asked for', async (t) => {
+    const place = aPlace(t);
+    symlinkSync('/etc', join(place, 'link'));
+    const host = new TestHost(t);
+    const driver = await host.driver();
+    const paths = [
+      ...[
+        '/',
+        '/etc',
+        '/etc/openstage',
+        '/usr',
+        '/usr/lib',
+        '/lib64',
+        '/var',
+        '/var/run/x',
+        '/proc/1',
+        '/sys',
+      ],
+      ...[host.dataDir, join(host.dataDir, 'replicas'), host.dir],
+      ...[
+        `${place}/../../etc`,
+        '/srv/../etc',
+        '//etc',
+        `${place}/./x`,
+        `${place}/link`,
+        `${place}/link/deep`,
+      ],
+    ];
+    for (const path of paths) {
+      const rollout = host.rollout(SHELL, { user: USER, volumes: [empty(path)] });
+      await driver.ensure(rollout, 1, never());
+      const [seen] = await driver.observe(rollout.instance);
+      assert.equal(seen?.pid, undefined, `${path} was mounted over`);
+      assert.match(
+        seen?.readiness.saw ?? '',
+        /storage could not be mounted: .*(is needed by the system or the platform|is no plain absolute path|is a link)/,
+        path,
+      );
+      await driver.retire(rollout.instance, rollout.number, 0, 0);
+    }
+    assert.ok(!existsSync('/etc/openstage') && !existsSync('/usr/lib/openstage'), 'nothing was made there');
+  });
+
   test('a directory that the application may not use is named by the check, with what to do', async (t) => {
     const place = aPlace(t);
     const driver = await new TestHost(t).driver();

@@ -16,7 +16,7 @@ import type { Placement } from './replica-record.ts';
 import { runCommand } from './run-command.ts';
 import { begin, buildGroupOf, chargeOf, withLog } from './spawn.ts';
 import type { Surroundings } from './surroundings.ts';
-import { linkVolumes } from './volumes.ts';
+import { placeVolumes } from './volumes.ts';
 
 const fenceOf: Readonly<Record<Kind, Fence>> = { mnt: 'mounts', pid: 'processes', ipc: 'ipc' };
 
@@ -65,12 +65,13 @@ export class Forks {
     const { rollout } = this.#placement;
     const { volumes } = rollout;
     const { user } = rollout.placement;
-    if (volumes) linkVolumes(rollout, this.#files);
+    const dataDir = dirname(this.#around.replicasDir);
+    const placed = volumes ? await placeVolumes(rollout, this.#files, dataDir) : [];
     const wanted = user === undefined ? [] : kinds.filter((kind) => this.#has(fenceOf[kind]));
     const isHiding = wanted.includes('mnt');
     const needed: readonly Kind[] = needsNamespace(volumes) && !isHiding ? ['mnt', ...wanted] : wanted;
     if (needed.length === 0) return;
-    const viewed = { rollout, files: this.#files, dataDir: dirname(this.#around.replicasDir) };
+    const viewed = { rollout, files: this.#files, dataDir, placed };
     // /proc and /tmp are mounts too.
     const all: readonly Kind[] = needed.includes('mnt') ? needed : ['mnt', ...needed];
     this.#namespace = await Namespace.open(viewed, all, isHiding);

@@ -46,9 +46,10 @@ export class LogRotation {
       const begun = logs && periodStart(logs.rotate, now);
       const source = files.logDir(index);
       if (begun === undefined || begun <= last || !source) continue;
-      const flaws = await rotateDir(source, placement.rollout.placement.user, begun).catch(
-        (error: unknown) => [reasonOf(error)],
-      );
+      const { instance, placement: at } = placement.rollout;
+      const flaws = await rotateDir(source, at.user, begun, { owner: instance }).catch((error: unknown) => [
+        reasonOf(error),
+      ]);
       for (const flaw of flaws) tellInLog(files, `its log could not be rotated: ${flaw}`);
     }
     this.#looked(replica, now);

@@ -5,8 +5,8 @@ import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
 import { isAbsolute, isWithin } from '../../../domain/volume.ts';
 import { placesOf } from './environment.ts';
-import type { ReplicaFiles } from './replica-files.ts';
-import { makeMountPoint, sourceOf } from './volumes.ts';
+import type { PlacedMount } from './errands/place-volumes.ts';
+import type { ReplicaFiles, Source } from './replica-files.ts';
 
 /** One line of the table that mount(8) is given, and what must be found there afterwards. */
 interface Mounted {
@@ -33,6 +33,8 @@ export interface Viewed {
   readonly rollout: Rollout;
   readonly files: ReplicaFiles;
   readonly dataDir: string;
+  /** Its volumes, as they were found. */
+  readonly placed: readonly PlacedMount[];
 }
 
 const VAR_TMP = '/var/tmp';
@@ -68,26 +70,18 @@ export async function planMounts(
     const cover = coverOf(covers, dir);
     if (cover) mounts.push(await bound(throughHeld(cover, dir), dir, dir, isReadOnly));
   }
-  for (const [index, volume] of (rollout.volumes ?? []).entries()) {
-    for (const mount of volume.mounts) {
-      const isInMemory = volume.kind === 'empty' && volume.inMemory;
-      if (!isAbsolute(mount.path)) {
-        const { dir } = sourceOf(rollout, files, volume, index, mount);
-        const cover = coverOf(covers, dir);
-        const isOurs = isWithin(dir, files.dir);
-        if (cover && !isOurs) mounts.push(await bound(throughHeld(cover, dir), dir, dir, false));
+  for (const [at, volume] of (rollout.volumes ?? []).entries()) {
+    for (const [index, { path, readOnly }] of volume.mounts.entries()) {
+      const placed = viewed.placed.find((each) => each.volume === at && each.mount === index);
+      if (!placed) {
+        mounts.push({ path, type: 'tmpfs', source: name, options: inMemory(rollout) });
         continue;
       }
-      makeMountPoint(mount.path);
-      if (isInMemory) {
-        mounts.push({ path: mount.path, type: 'tmpfs', source: name, options: inMemory(rollout) });
-        continue;
-      }
-      const { dir, device, inode } = sourceOf(rollout, files, volume, index, mount);
+      const { dir } = placed.source;
       const cover = coverOf(covers, dir);
       const source = cover ? throughHeld(cover, dir) : dir;
-      const made = await bound(source, dir, mount.path, mount.readOnly);
-      mounts.push({ ...made, is: { device, inode } });
+      if (isAbsolute(path)) mounts.push(boundTo(placed.source, source, path, readOnly));
+      else if (cover && !isWithin(dir, files.dir)) mounts.push(boundTo(placed.source, source, dir, false));
     }
   }
   if (hasProcesses)
@@ -122,6 +116,15 @@ function keptOf({ rollout, files, dataDir }: Viewed): { dir: string; isReadOnly:
 
 async function bound(source: string, real: string, path: string, isReadOnly: boolean): Promise<Mounted> {
   const { dev: device, ino: inode } = await stat(real);
+  return boundTo({ device, inode }, source, path, isReadOnly);
+}
+
+function boundTo(
+  { device, inode }: Pick<Source, 'device' | 'inode'>,
+  source: string,
+  path: string,
+  isReadOnly: boolean,
+): Mounted {
   const options = ['bind', 'nosuid', 'nodev', ...(isReadOnly ? ['ro'] : [])];
   return { path, type: 'bind', source, options, is: { device, inode } };
 }

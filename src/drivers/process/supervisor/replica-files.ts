@@ -21,7 +21,7 @@ export interface Source {
   readonly device: number;
   readonly inode: number;
 }
-const isSource = object<Source>({ dir: text, device: number, inode: number }, {});
+export const isSource = object<Source>({ dir: text, device: number, inode: number }, {});
 
 /** Only `own` belongs to the application: who owns a directory can replace every file in it. */
 export class ReplicaFiles {
