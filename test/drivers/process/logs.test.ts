@@ -37,10 +37,27 @@ test('rotation keeps the newest bytes and empties the file that is written to', 
   const host = new TestHost(t);
   const path = join(host.dir, 'log');
   writeFileSync(path, `${'a'.repeat(100)}\nnewest\n`);
-  rotate(path, 20);
+  await rotate(path, 20);
   assert.equal(statSync(path).size, 0);
   assert.equal(statSync(`${path}.1`).size, 20);
   assert.equal(tail(path, 1).lines[0], 'newest');
+});
+
+test('others have their turn while a large log is rotated', async (t) => {
+  const host = new TestHost(t);
+  const path = join(host.dir, 'log');
+  writeFileSync(path, Buffer.alloc(32 * 1024 * 1024, 'x'));
+  let turns = 0;
+  let isOver = false;
+  const count = () => {
+    turns += 1;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  await rotate(path, 16 * 1024 * 1024);
+  isOver = true;
+  assert.equal(statSync(`${path}.1`).size, 16 * 1024 * 1024);
+  assert.ok(turns >= 16, `only ${turns} turns in ${16} MiB`);
 });
 
 test('the tail goes over both parts, is oldest first, and knows an unfinished line', (t) => {

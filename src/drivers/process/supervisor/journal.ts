@@ -1,5 +1,5 @@
-import { closeSync, writeSync } from 'node:fs';
-import { openLog, rotate, sizeOf } from './logs.ts';
+import { closeSync, copyFileSync, ftruncateSync, writeSync } from 'node:fs';
+import { olderPart, openLog, sizeOf } from './logs.ts';
 
 /** An event a day and replica would fill this in years; a crash loop must not fill the disk. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -23,7 +23,13 @@ export class Journal {
   }
 
   bound(): void {
-    if (sizeOf(this.#path) > MAX_BYTES) rotate(this.#path, MAX_BYTES);
+    if (sizeOf(this.#path) <= MAX_BYTES) return;
+    try {
+      copyFileSync(this.#path, olderPart(this.#path));
+      ftruncateSync(this.#file, 0);
+    } catch {
+      // Nor must one that fills while it is copied.
+    }
   }
 
   close(): void {

@@ -11,28 +11,37 @@ export function keepLogsBounded(
   maxBytes: number,
   also: () => void,
 ): () => void {
-  let timer: NodeJS.Timeout;
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
   let sizes = new Map<string, number>();
-  const look = () => {
+  const look = async () => {
     let isBusy = false;
     const seen = new Map<string, number>();
     for (const path of paths()) {
       const size = sizeOf(path);
       if (size - (sizes.get(path) ?? 0) > maxBytes * BUSY_SHARE) isBusy = true;
-      if (size > maxBytes) tryRotate(path, maxBytes);
+      if (size > maxBytes) await tryRotate(path, maxBytes);
+      if (isStopped) return;
       seen.set(path, size > maxBytes ? 0 : size);
     }
     sizes = seen;
     also();
-    timer = setTimeout(look, isBusy ? BUSY_MS : CALM_MS);
+    timer = setTimeout(begin, isBusy ? BUSY_MS : CALM_MS);
   };
-  look();
-  return () => clearTimeout(timer);
+  const begin = () =>
+    void look().catch((error: unknown) => {
+      throw error;
+    });
+  begin();
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+  };
 }
 
-function tryRotate(path: string, maxBytes: number): void {
+async function tryRotate(path: string, maxBytes: number): Promise<void> {
   try {
-    rotate(path, maxBytes);
+    await rotate(path, maxBytes);
   } catch {
     // It was removed meanwhile, or the disk is full; the next look tries again.
   }

@@ -1,13 +1,6 @@
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
 /** One older part is kept, so a log takes up to twice its bound. */
 export const olderPart = (path: string): string => `${path}.1`;
@@ -26,29 +19,36 @@ const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Copies the newest `maxBytes` away and empties the file: the application keeps its descriptor, which appends.
- * What it writes between the two is lost.
+ * What it writes between the two is lost. Others have their turn between the pieces.
  */
-export function rotate(path: string, maxBytes: number): void {
-  const from = openSync(path, 'r+');
+export async function rotate(path: string, maxBytes: number): Promise<void> {
   const next = `${olderPart(path)}.next`;
-  const to = openSync(next, 'w', 0o600);
+  const from = await open(path, 'r+');
   try {
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    let at = Math.max(0, fstatSync(from).size - maxBytes);
-    // The application writes on meanwhile: the bound ends a race that it could win.
-    for (let left = maxBytes; left > 0;) {
-      const count = readSync(from, chunk, 0, Math.min(chunk.length, left), at);
-      if (count === 0) break;
-      writeSync(to, chunk, 0, count);
-      at += count;
-      left -= count;
+    const to = await open(next, 'w', 0o600);
+    try {
+      await copyEnd(from, to, maxBytes);
+    } finally {
+      await to.close();
     }
-    ftruncateSync(from, 0);
+    await from.truncate(0);
   } finally {
-    closeSync(from);
-    closeSync(to);
+    await from.close();
   }
-  renameSync(next, olderPart(path));
+  await rename(next, olderPart(path));
+}
+
+/** The application writes on meanwhile: the bound ends a race that it could win. */
+async function copyEnd(from: FileHandle, to: FileHandle, maxBytes: number): Promise<void> {
+  const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, maxBytes));
+  let at = Math.max(0, (await from.stat()).size - maxBytes);
+  for (let left = maxBytes; left > 0;) {
+    const { bytesRead } = await from.read(chunk, 0, Math.min(chunk.length, left), at);
+    if (bytesRead === 0) return;
+    await to.write(chunk, 0, bytesRead);
+    at += bytesRead;
+    left -= bytesRead;
+  }
 }
 
 /** No answer to `tail` is larger. */
