@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { Tail } from './tail.ts';
 
 const HEAD_BYTES = 256 * 1024;
@@ -8,6 +9,8 @@ const LINE_BYTES = 64 * 1024;
 export class BuildLog {
   readonly #masked: (line: string) => string;
   readonly #noted: (line: string) => void;
+  /** A character may come in two pieces. */
+  readonly #decoder = new StringDecoder('utf8');
   readonly #tail = new Tail(TAIL_BYTES);
   #head = '';
   #left = 0;
@@ -21,7 +24,7 @@ export class BuildLog {
 
   /** Output of a step. */
   add(chunk: Buffer): void {
-    const lines = (this.#pending + chunk.toString('utf8')).split(/\r\n|\n|\r/);
+    const lines = (this.#pending + this.#decoder.write(chunk)).split(/\r\n|\n|\r/);
     this.#pending = lines.pop() ?? '';
     for (const line of lines) this.line(line);
     if (this.#pending.length > LINE_BYTES) this.flush();

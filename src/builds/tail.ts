@@ -1,3 +1,5 @@
+import { textFromCut } from '../domain/text-end.ts';
+
 const MAX_LINE = 2000;
 
 /** The end of an endless output, within a bound. */
@@ -22,7 +24,7 @@ export class Tail {
   }
 
   text(): string {
-    return Buffer.concat(this.#chunks).subarray(-this.#maxBytes).toString('utf8');
+    return textFromCut(Buffer.concat(this.#chunks).subarray(-this.#maxBytes));
   }
 
   /** Without colours and what else a terminal would obey. */

@@ -158,6 +158,27 @@ test('a probe command runs in the environment of the application and decides by 
   await untilReady(driver, rollout);
 });
 
+test('what a probe command printed is cut between characters, wherever the cut falls', async (t) => {
+  const host = new TestHost(t);
+  const driver = await host.driver();
+  const sign = '\u{1F7E2}';
+  // Of four bytes each: with these ends the cut falls before a sign and behind its first, second and third byte.
+  for (const end of ['', '1', '12', '123']) {
+    const program = `process.stdout.write('${sign}'.repeat(3000) + '${end}\\n'); process.exitCode = 1;`;
+    const command = [process.execPath, '-e', program];
+    const rollout = host.rollout(WEB, { readiness: { type: 'command', command, ...prompt } });
+    await driver.ensure(rollout, 1, never());
+    const seen = await until('it was probed', async () => {
+      const [each] = await driver.observe(rollout.instance);
+      return each && /exited with code 1: /.test(each.readiness.saw) ? each : undefined;
+    });
+    const line = seen?.readiness.saw.split('exited with code 1: ')[1] ?? '';
+    const signs = line.slice(0, line.length - end.length);
+    assert.equal(signs, sign.repeat(signs.length / sign.length), `ending with "${end}"`);
+    assert.ok(signs.length > 1000 && line.endsWith(end));
+  }
+});
+
 test('a replica that stops answering is no longer ready, and ready again when it answers', async (t) => {
   const host = new TestHost(t);
   const driver = await host.driver();

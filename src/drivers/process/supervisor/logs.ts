@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { textFromCut } from '../../../domain/text-end.ts';
 
 /** One older part is kept, so a log takes up to twice its bound. */
 export const olderPart = (path: string): string => `${path}.1`;
@@ -95,7 +96,7 @@ function readEnd(path: string, maxBytes: number): { readonly text: string; reado
   try {
     const start = Math.max(0, fstatSync(file).size - maxBytes);
     const { bytes, end } = readFrom(file, start, maxBytes);
-    const text = bytes.toString('utf8');
+    const text = start > 0 ? textFromCut(bytes) : bytes.toString('utf8');
     return { text: start > 0 ? text.slice(text.indexOf('\n') + 1) : text, end };
   } finally {
     closeSync(file);

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { textFromCut } from '../../../domain/text-end.ts';
 import type { Entry } from './entry.ts';
 import type { Charge } from './handover.ts';
 import type { Running } from './probes.ts';
@@ -48,7 +49,7 @@ export function runCommand(
 
   return {
     ended: ended(),
-    lastLine: () => output.toString('utf8').trimEnd().split('\n').at(-1) ?? '',
+    lastLine: () => textFromCut(output).trimEnd().split('\n').at(-1) ?? '',
     stop: () => {
       begun?.kill();
       stop.abort();
