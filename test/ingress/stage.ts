@@ -24,8 +24,12 @@ export const HOST = 'web.shop.localhost';
 /** Long enough for a loaded machine; only a hang comes near it. */
 const PATIENCE_MS = 20_000;
 
-export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs;
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`It never came true that ${what}.`);
     await setTimeout(5);

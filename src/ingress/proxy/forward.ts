@@ -4,6 +4,7 @@ import { allRefused, answer, broken, crowded, noTarget, refused } from './answer
 import type { Broken } from './answers.ts';
 import { readFailure } from './failure.ts';
 import { RequestBody, Unread } from './request-body.ts';
+import type { Patience } from './request-body.ts';
 import { Refusal } from './request-head.ts';
 import type { RequestHead } from './request-head.ts';
 import { responseHeaders } from './response-head.ts';
@@ -39,7 +40,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isAnswered = false;
   #length: number | undefined;
   #isClientGone = false;
-  readonly #unreadMs: number;
+  readonly #patience: Patience;
   #odd = false;
   #hasEntered = false;
 
@@ -48,9 +49,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     response: ServerResponse,
     head: RequestHead,
     destination: Destination,
-    unreadMs: number,
+    patience: Patience,
   ) {
-    this.#unreadMs = unreadMs;
+    this.#patience = patience;
     this.#request = request;
     this.#response = response;
     this.#head = head;
@@ -87,7 +88,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
         method: this.#request.method ?? 'GET',
         path: this.#head.path,
         headers: this.#head.headers,
-        body: this.#head.hasBody ? new RequestBody(this.#request, this.#onBodyWanted, this.#unreadMs) : null,
+        body: this.#head.hasBody ? new RequestBody(this.#request, this.#onBodyWanted, this.#patience) : null,
         blocking: false,
       },
       this,

@@ -1,18 +1,23 @@
 import { createServer, ServerResponse } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { answer, noTarget, notFound, refused } from './answers.ts';
 import { Exchange } from './forward.ts';
+import { ReadAhead } from './read-ahead.ts';
+import type { ReadAheadLimits } from './read-ahead.ts';
 import { readHead, Refusal } from './request-head.ts';
 import type { Table } from './table.ts';
 import { onLastResponse, upgrade } from './upgrade.ts';
 
 /** Of a request's head, all names and values together. */
 const MAX_HEADER_BYTES = 32 * 1024;
-export interface ServerLimits {
+export interface ServerLimits extends ReadAheadLimits {
   readonly headMs?: number;
   /** Without progress of a body that the application does not read. */
   readonly unreadMs?: number;
+  /** Without progress towards a client that has ended its side. */
+  readonly endedMs?: number;
   /** In flight to one instance. */
   readonly mostOfOne?: number;
 }
@@ -29,11 +34,14 @@ export const MAX_CONNECTIONS = 20_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
 /** As long as nginx waits between two writes to an application. */
 const UNREAD_MS = 60_000;
+/** Ending one's side is legal, and looks like leaving: an answer that comes soon, or goes on, is passed on. */
+const ENDED_MS = 5_000;
 
 export function createProxyServer(
   table: Table,
-  { headMs = HEAD_MS, unreadMs = UNREAD_MS }: ServerLimits = {},
+  { headMs = HEAD_MS, unreadMs = UNREAD_MS, endedMs = ENDED_MS, ...readAhead }: ServerLimits = {},
 ): Server {
+  const patience = { unreadMs, ahead: new ReadAhead(readAhead) };
   const forward = (request: IncomingMessage, response: ServerResponse) => {
     const head = readHead(request);
     if (head instanceof Refusal) {
@@ -45,7 +53,7 @@ export function createProxyServer(
     if (destination === undefined) answer(request, response, notFound(head.host, table.knows(head.host)));
     else if (destination.upstreams.length === 0)
       answer(request, response, noTarget(destination.route, head.host));
-    else new Exchange(request, response, head, destination, unreadMs).begin();
+    else new Exchange(request, response, head, destination, patience).begin();
   };
   const server = createServer(
     {
@@ -68,11 +76,14 @@ export function createProxyServer(
   // The bytes are bounded; a bound on the number would drop the rest in silence.
   server.maxHeadersCount = 0;
   server.maxConnections = MAX_CONNECTIONS;
+  // Node's own switch, which its types do not know: else it ends our side as soon as a client has ended its own.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('connection', (socket: Socket) => socket.once('end', () => mindEnded(socket, endedMs)));
   server.on('checkContinue', forward);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
     socket.on('error', () => socket.destroy());
     // Below Node 24.9 every offer comes here; without a body it is as good as none.
-    if (isWebSocket(request)) upgrade(table, request, socket, first);
+    if (isWebSocket(request)) upgrade(table, request, socket, first, unreadMs);
     else if (first.length === 0) forward(request, onLastResponse(request, socket));
     else endRaw(socket, '400 Bad Request', 'Only WebSockets are carried: send the request without Upgrade.');
   });
@@ -105,6 +116,16 @@ function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   } else {
     endRaw(socket, '400 Bad Request', 'This is not a request as RFC 9112 describes it.');
   }
+}
+
+/** Whoever has ended its side while an answer is due is gone, unless bytes go to it. */
+function mindEnded(socket: Socket, endedMs: number): void {
+  let written = socket.bytesWritten;
+  const timer = setInterval(() => {
+    if (pendingAnswer(socket) !== undefined && socket.bytesWritten === written) socket.destroy();
+    written = socket.bytesWritten;
+  }, endedMs);
+  socket.once('close', () => clearInterval(timer));
 }
 
 /** Node's own error handler looks at the same property; there is no other way to know. */

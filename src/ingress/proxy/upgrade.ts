@@ -18,7 +18,13 @@ const HANDSHAKE_MS = 60_000;
  * Carries a WebSocket. Only after the application's 101 are bytes passed on unread: a client that was refused
  * must not be left on a raw connection to the application.
  */
-export function upgrade(table: Table, request: IncomingMessage, client: Duplex, first: Buffer): void {
+export function upgrade(
+  table: Table,
+  request: IncomingMessage,
+  client: Duplex,
+  first: Buffer,
+  unreadMs: number,
+): void {
   if (client instanceof Socket) client.setTimeout(0);
   const head = readHead(request);
   if (head instanceof Refusal) {
@@ -33,6 +39,7 @@ export function upgrade(table: Table, request: IncomingMessage, client: Duplex, 
   else if (!destination.enter()) say(request, client, crowded(head.host));
   else {
     client.once('close', () => destination.leave());
+    boundPause(client, unreadMs);
     connect(request, client, first, head, destination, []);
   }
 }
@@ -83,6 +90,16 @@ function connect(
     }
   });
   asked.end();
+}
+
+/** While the application reads nothing, nothing is read from the client either: not even that it has left. */
+function boundPause(client: Duplex, unreadMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  client.on('pause', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => client.destroy(), unreadMs);
+  });
+  for (const event of ['resume', 'close'] as const) client.on(event, () => clearTimeout(timer));
 }
 
 class Silent extends Error {}

@@ -63,7 +63,7 @@ const descriptors = () => readdirSync('/proc/self/fd').length;
 
 test('clients that leave uploads which nobody reads leave no descriptor behind', async (t) => {
   if (!has(t, process.platform === 'linux', 'descriptors are counted in /proc')) return;
-  const proxy = await aProxyServer(t, { unreadMs: 500 });
+  const proxy = await aProxyServer(t);
   const held: Socket[] = [];
   const sink = await aTcpServer(t, (socket) => {
     held.push(socket.pause());
