@@ -3,6 +3,7 @@ import type { HostId, InstanceId } from './ids.ts';
 import type { Hook } from './lifecycle.ts';
 import type { Placement } from './placement.ts';
 import type { Probe } from './release.ts';
+import type { ReplicaBounds } from './replica-bounds.ts';
 import type { Volume } from './volume.ts';
 import type { Workload } from './workload.ts';
 
@@ -114,6 +115,8 @@ export interface Observed extends ReplicaId {
   readonly hopeless?: string;
   /** Which fences and limits hold it: "cpu", "memory", "users". */
   readonly enforced: readonly string[];
+  /** The numbers of what of these can be counted. */
+  readonly bounds?: ReplicaBounds;
   readonly runtimeVersion: string;
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../domain/ids.ts';
 import type { Rolling } from '../domain/batches.ts';
 import { activities, type Activity, type Health, type Wanted } from '../domain/instance.ts';
+import type { ReplicaBounds } from '../domain/replica-bounds.ts';
 import type { DriverName, Resource } from '../domain/resource.ts';
 import { isListOf, isShape, optionalJson, parseJson, parseOptionalJson } from './json.ts';
 import type { Db, Tx } from './open.ts';
@@ -29,6 +30,7 @@ import type { Tables } from './tables.ts';
 export interface InstanceNotes {
   /** Limits that the host enforces: "cpu", "memory", "pids". */
   readonly enforced: readonly string[];
+  readonly bounds?: ReplicaBounds;
   readonly runtimeVersion: string;
 }
 

@@ -4,7 +4,7 @@ import type { Health } from '../domain/instance.ts';
 import type { Look, LookClock } from '../domain/look.ts';
 import { describeExit, type Observed } from '../domain/rollout.ts';
 import type { Driver } from '../drivers/driver.ts';
-import { findInstance, updateInstance, type Instance } from '../store/instances.ts';
+import { findInstance, updateInstance, type Instance, type InstanceNotes } from '../store/instances.ts';
 import { recordLook } from '../store/observations.ts';
 import type { Tx } from '../store/open.ts';
 import { listReplicas } from '../store/replicas.ts';
@@ -34,10 +34,16 @@ export async function recordObserved(tx: Tx, id: InstanceId, look: Look, now: nu
   const [first] = serving;
   await updateInstance(tx, id, {
     health: healthOf(instance, serving, isRecorded || instance.health.observable),
-    ...(first && { notes: { enforced: first.enforced, runtimeVersion: first.runtimeVersion } }),
+    ...(first && { notes: notesOf(first) }),
   });
   return isRecorded;
 }
+
+const notesOf = ({ enforced, bounds, runtimeVersion }: Observed): InstanceNotes => ({
+  enforced,
+  ...(bounds && { bounds }),
+  runtimeVersion,
+});
 
 function servingReplicas(instance: Instance, seen: readonly Observed[]): readonly Observed[] {
   return seen.filter(

@@ -88,6 +88,7 @@ test("the document's body creates an instance, which is shown whole from the fir
       url: 'http://component-instance-name.shop.localhost:7081/',
       runtime_version: null,
       limits_enforced: null,
+      bounds: null,
       release: null,
       rollout: null,
       replicas: [],

@@ -24,8 +24,14 @@ fs.chmodSync(process.env.HOME + '/closed', 0);
 setTimeout(() => console.log('took them'), 1000);
 `;
 
+const FILLER = `${WEB}
+const fs = require('node:fs');
+fs.writeFileSync(process.env.HOME + '/large', Buffer.alloc(48 * 1024 * 1024, 1));
+setTimeout(() => console.log('took them'), 1000);
+`;
+
 async function running(t: TestContext, program: string, unfenced: readonly Guard[] = []) {
-  const host = aHost(t, unfenced, ['--most-files', '200']);
+  const host = aHost(t, unfenced, ['--most-files', '200', '--most-disk-mib', '32']);
   const driver = await host.driver();
   const rollout = host.rollout(program, { user: 64_980 });
   await driver.ensure(rollout, 1, never());
@@ -35,6 +41,7 @@ async function running(t: TestContext, program: string, unfenced: readonly Guard
 for (const [what, program, cause] of [
   ['ports', TAKER, /it listens on 90 ports beside its own, more than the 64/],
   ['descriptors', HOARDER, /open files and sockets, more than the 1024/],
+  ['bytes of the disk', FILLER, /its files take \d+ MiB, more than the 32/],
   ['files', WRITER, /it has \d+ files, more than the 200/],
 ] as const) {
   test(`who takes too many ${what} keeps them where nobody watches`, async (t) => {

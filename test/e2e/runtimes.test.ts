@@ -65,6 +65,7 @@ for (const { name } of runtimes) {
     assert.equal(textOf(memberOf(shown, 'status_detail'), 'status'), 'RUNNING');
     assert.match(textOf(memberOf(shown, 'openstage'), 'runtime_version'), /\S/);
     assert.equal(textOf(memberOf(shown, 'openstage'), 'driver'), 'process');
+    assert.equal(memberOf(memberOf(memberOf(shown, 'openstage'), 'bounds'), 'log_bytes'), 16 * 1024 ** 2);
 
     await succeeded(await send('PUT', instance, { version: '2.0.0', replica: 2, artifacts: second }));
     assert.equal(textOf(await version(), 'version'), '2.0.0');

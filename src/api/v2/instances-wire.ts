@@ -1,6 +1,7 @@
 import type { SealedVariable } from '../../domain/envelope.ts';
 import { Problem } from '../../domain/errors.ts';
 import { status } from '../../domain/instance.ts';
+import type { ReplicaBounds } from '../../domain/replica-bounds.ts';
 import { describeExit, type Observed } from '../../domain/rollout.ts';
 import type { Instance } from '../../store/instances.ts';
 import type { StoredJob } from '../../store/jobs.ts';
@@ -109,6 +110,18 @@ export const instanceViewWire = (shown: Shown, names: Names): InstanceViewWire =
   ...common(shown),
 });
 
+const boundsWire = (bounds: ReplicaBounds): NonNullable<RunningWire['bounds']> => ({
+  memory_bytes: bounds.memoryBytes ?? null,
+  cpu_millis: bounds.cpuMillis ?? null,
+  processes: bounds.processes ?? null,
+  descriptors_per_process: bounds.descriptorsOfProcess ?? null,
+  descriptors: bounds.descriptors ?? null,
+  disk_bytes: bounds.diskBytes ?? null,
+  files: bounds.files ?? null,
+  log_bytes: bounds.logBytes ?? null,
+  ports: bounds.ports ?? null,
+});
+
 export const runningWire = (
   { instance, release }: Shown,
   replicas: readonly Observed[],
@@ -120,6 +133,7 @@ export const runningWire = (
   url: `http://${instance.hostName}:${ingressPort}/`,
   runtime_version: instance.notes?.runtimeVersion ?? release.launch?.runtimeVersion ?? null,
   limits_enforced: instance.notes ? [...instance.notes.enforced] : null,
+  bounds: instance.notes?.bounds ? boundsWire(instance.notes.bounds) : null,
   release: release.number ?? null,
   rollout: instance.servingRollout ?? null,
   replicas: replicas.map((replica) => ({

@@ -27,6 +27,8 @@ test('the log of an application that never stops writing stays bounded', async (
     return rotations >= 3;
   });
   assert.ok(statSync(`${log}.1`).size <= BOUND);
+  const told = 'openstage: the log has reached its bound of 0.13 MiB: its oldest lines are gone';
+  assert.ok((await logOf(driver, replica, 10_000)).includes(told));
   const before = await highest();
   await until('it writes on', async () => (await highest()) > before);
   const lines = await logOf(driver, replica, 50);

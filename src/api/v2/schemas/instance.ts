@@ -57,6 +57,22 @@ const Replica = Type.Object(
   { title: 'Replica' },
 );
 
+const bound = (description: string) => nullable(Type.Integer({ description }));
+const Bounds = Type.Object(
+  {
+    memory_bytes: bound('of a replica, by its flavor; beyond it the kernel ends processes'),
+    cpu_millis: bound('thousandths of a core of a replica, by its flavor and what the host has'),
+    processes: bound('processes and threads of a replica'),
+    descriptors_per_process: bound('open files and sockets of one process'),
+    descriptors: bound('the same of all replicas of the instance on one host'),
+    disk_bytes: bound("of a replica's own directories: HOME and EmptyDir"),
+    files: bound('files and directories in them'),
+    log_bytes: bound('of what a replica prints; older lines go'),
+    ports: bound('on which the instance listens beside its own: so many, or four for each replica'),
+  },
+  { title: 'Bounds', description: 'null: nothing bounds it on this host' },
+);
+
 /** What the contract has no member for: what really runs, and where. */
 export const Running = Type.Object(
   {
@@ -68,6 +84,7 @@ export const Running = Type.Object(
     limits_enforced: nullable(
       Type.Array(Type.String(), { description: 'limits and fences that hold the application' }),
     ),
+    bounds: nullable(Bounds),
     release: nullable(Type.Integer()),
     rollout: nullable(Type.Integer()),
     replicas: Type.Array(Replica),

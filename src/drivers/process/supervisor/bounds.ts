@@ -2,6 +2,9 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Bounds } from './bound-numbers.ts';
+import type { Cgroups } from './cgroup-place.ts';
+import { lookAtRefusals } from './reached.ts';
 import { reasonOf } from './reason.ts';
 import type { Listener } from './listening.ts';
 import { listeners } from './listening.ts';
@@ -9,32 +12,8 @@ import type { Replica } from './replica.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 import { PLATFORM_ENV, toolPath } from './tools.ts';
 
-/** What an application may take of the things that all share, and that no cgroup bounds. */
-export interface Bounds {
-  /** Ports that an application listens on beside its own. */
-  readonly ports: number;
-  /** Open files and sockets of all replicas of an instance: also a socket that nobody listens on holds a port. */
-  readonly descriptors: number;
-  /** Of the directories of a replica. */
-  readonly diskBytes: number;
-  readonly files: number;
-}
-
-const MOST_PORTS = 64;
 /** A runtime may listen for management and debugging, too. */
 const PORTS_PER_REPLICA = 4;
-const LEAST_DESCRIPTORS = 1024;
-
-/** So that no instance can take all ports of the range. */
-export const boundsFor = (
-  ports: { readonly low: number; readonly high: number },
-  disk: Pick<Bounds, 'diskBytes' | 'files'>,
-): Bounds => ({
-  ...disk,
-  ports: MOST_PORTS,
-  descriptors: Math.max(LEAST_DESCRIPTORS, Math.floor((ports.high - ports.low + 1) / 2)),
-});
-
 const LOOK_MS = 2_000;
 const COUNT_MS = 60_000;
 const COUNT_MOST_MS = 20_000;
@@ -43,7 +22,11 @@ const MIB = 1024 ** 2;
 const run = promisify(execFile);
 
 /** Looks at all replicas from outside until the returned function is called, off the way of calls. */
-export function watchBounds(replicas: () => readonly Replica[], bounds: Bounds): () => void {
+export function watchBounds(
+  replicas: () => readonly Replica[],
+  bounds: Bounds,
+  cgroups: Cgroups,
+): () => void {
   const stop = new AbortController();
   const again = async (ms: number, look: () => Promise<void>) => {
     while (!stop.signal.aborted) {
@@ -52,6 +35,7 @@ export function watchBounds(replicas: () => readonly Replica[], bounds: Bounds):
     }
   };
   void again(LOOK_MS, () => lookAtSockets(replicas(), bounds));
+  void again(LOOK_MS, async () => lookAtRefusals(replicas(), cgroups));
   void again(LOOK_MS, () => lookAtDisk(replicas(), bounds, stop.signal));
   return () => stop.abort();
 }
@@ -70,7 +54,7 @@ async function lookAtSockets(replicas: readonly Replica[], bounds: Bounds): Prom
       for (const replica of own) replica.overrun(cause);
       continue;
     }
-    for (const replica of own) replica.remark(openTo(replica, listening));
+    for (const replica of own) replica.remark('open', openTo(replica, listening));
     await lookAtDescriptors(own, bounds);
   }
 }

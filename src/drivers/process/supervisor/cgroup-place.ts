@@ -46,6 +46,8 @@ export interface Cgroups {
   /** Those that are there under the name of a replica, whoever made them. */
   existing(): ReadonlyMap<string, CgroupPlace>;
   oomKills(place: CgroupPlace): number;
+  /** How often it had as many processes as it may have, and was refused another. */
+  refusedForks(place: CgroupPlace): number;
   /** False: not yet, since somebody is in it. */
   isRemoved(place: CgroupPlace): boolean;
   /** What holds all of them, once it is empty and the supervisor ends. */

@@ -63,6 +63,7 @@ export function openV1(
     existing: () => existing(origins, family),
     oomKills: ({ dirs }) =>
       dirs.memory ? readCount(join(dirs.memory, 'memory.oom_control'), 'oom_kill') : 0,
+    refusedForks: ({ dirs }) => (dirs.pids ? readCount(join(dirs.pids, 'pids.events'), 'max') : 0),
     isRemoved: ({ dirs }) =>
       Object.values(dirs)
         .map(isGone)

@@ -60,6 +60,7 @@ function openBelow(mount: string, top: string, family: string): Cgroups | undefi
     kill: (place) => killUnified(unified(place)),
     existing: () => existing(dir),
     oomKills: (place) => readCount(join(unified(place), 'memory.events'), 'oom_kill'),
+    refusedForks: (place) => readCount(join(unified(place), 'pids.events'), 'max'),
     isRemoved: (place) => isGone(unified(place)),
     close: () => {
       // Nobody may be in what is removed, and the one above it may hold nobody: the top can.

@@ -23,6 +23,7 @@ const noCgroups: Cgroups = {
   kill: () => {},
   existing: () => new Map(),
   oomKills: () => 0,
+  refusedForks: () => 0,
   isRemoved: () => true,
   close: () => {},
 };

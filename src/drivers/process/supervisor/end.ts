@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Exit } from '../../../domain/rollout.ts';
+import type { Exit, Limits } from '../../../domain/rollout.ts';
 import type { CgroupPlace, Cgroups } from './cgroup-place.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 import type { ReplicaRecord } from './replica-record.ts';
@@ -11,6 +11,12 @@ export function withMemory(exit: Exit, { cgroup, oomKills }: ReplicaRecord, cgro
   const isMore = cgroup !== undefined && cgroups.oomKills(cgroup) > oomKills;
   return isMore && (exit.unknown || exit.signal === 'SIGKILL') ? { ...exit, outOfMemory: true } : exit;
 }
+
+const MIB = 1024 ** 2;
+
+/** For the replica's own log, where the kernel writes nothing. */
+export const whyOutOfMemory = ({ memoryBytes }: Limits): string =>
+  `the application was ended: it needed more than the ${Math.round(memoryBytes / MIB)} MiB of memory of its flavor`;
 
 const FIRST_TRY_MS = 2;
 const LAST_TRY_MS = 500;

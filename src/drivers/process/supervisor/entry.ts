@@ -15,7 +15,7 @@ export interface Entry {
 }
 
 /** Files and sockets of one process: enough for a busy server, too few to make looking at them slow. */
-const MAX_DESCRIPTORS = 8192;
+export const MAX_DESCRIPTORS = 8192;
 /** Where the machine runs out of memory: after the steps of builds (1000), before the platform (0). */
 const OOM_SCORE = 500;
 /** What the stub ends with where a fence could not be had. */

@@ -1,5 +1,7 @@
-import { rotate, sizeOf } from './logs.ts';
+import { appendFileSync } from 'node:fs';
+import { LOG_PARTS, olderPart, rotate, sizeOf } from './logs.ts';
 
+const MIB = 1024 ** 2;
 const CALM_MS = 1000;
 const BUSY_MS = 50;
 /** A log that grew by this share of its bound since the last look is looked at more often. */
@@ -41,8 +43,16 @@ export function keepLogsBounded(
 
 async function tryRotate(path: string, maxBytes: number): Promise<void> {
   try {
+    const isLost = sizeOf(olderPart(path)) > 0;
     await rotate(path, maxBytes);
+    if (isLost) tell(path, maxBytes);
   } catch {
     // It was removed meanwhile, or the disk is full; the next look tries again.
   }
+}
+
+/** Whoever looks for an older line finds out why it is gone. */
+function tell(path: string, maxBytes: number): void {
+  const bound = `${Number(((LOG_PARTS * maxBytes) / MIB).toFixed(2))} MiB`;
+  appendFileSync(path, `openstage: the log has reached its bound of ${bound}: its oldest lines are gone\n`);
 }

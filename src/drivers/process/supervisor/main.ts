@@ -7,7 +7,8 @@ import type { Reach } from '../../../sockets/reach.ts';
 import { adoptAll } from './adopt.ts';
 import type { Arguments } from './arguments.ts';
 import { readArguments } from './arguments.ts';
-import { boundsFor, watchBounds } from './bounds.ts';
+import { boundsFor } from './bound-numbers.ts';
+import { watchBounds } from './bounds.ts';
 import { openCgroups } from './cgroup.ts';
 import { detectFences } from './detect-fences.ts';
 import { currentBoot } from './identity.ts';
@@ -60,7 +61,7 @@ async function main(args: Arguments): Promise<void> {
   const { low, high } = args;
   const stopWatching = args.unfenced.has('watched-bounds')
     ? () => {}
-    : watchBounds(() => supervisor.replicas(), boundsFor(args, args.disk));
+    : watchBounds(() => supervisor.replicas(), around.bounds, around.cgroups);
   mkdirSync(around.replicasDir, { recursive: true });
   onceRemoved(around.replicasDir, () => {
     journal.tell('the data directory was removed', { dataDir: args.dataDir });
@@ -112,6 +113,7 @@ async function surroundings(
     ports: new Ports(args.low, args.high, parseInt(home.slice(0, 8), 16)),
     reach: await reachFor(args, journal),
     cgroups,
+    bounds: boundsFor(args, { ...args.disk, logBytes: args.logBytes }),
     markReader: new MarkReader(),
     fences: await detectFences(cgroups, args.unfenced),
     unfenced: args.unfenced,

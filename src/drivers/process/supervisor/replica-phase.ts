@@ -1,7 +1,9 @@
 import { describeExit } from '../../../domain/rollout.ts';
 import type { Observed, Readiness, ReplicaState } from '../../../domain/rollout.ts';
+import type { Bounds } from './bound-numbers.ts';
 import type { Life } from './life.ts';
 import { LOOPBACK } from './ports.ts';
+import { toldBounds } from './told-bounds.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 
 /**
@@ -37,8 +39,10 @@ export function observed(
   record: ReplicaRecord,
   phase: Phase,
   readiness: Readiness,
+  bounds: Bounds,
 ): Observed {
   const { port, pid, startedAt, restarts, lastExit, cgroup, fences = [] } = record;
+  const enforced = [...(cgroup?.enforced ?? []), ...fences];
   return {
     instance: rollout.instance,
     rollout: rollout.number,
@@ -52,7 +56,8 @@ export function observed(
     ...(lastExit ? { lastExit } : {}),
     readiness,
     ...hopelessness(record, readiness),
-    enforced: [...(cgroup?.enforced ?? []), ...fences],
+    enforced,
+    bounds: toldBounds(enforced, rollout.limits, bounds),
     runtimeVersion: rollout.workload.launch.runtimeVersion,
   };
 }

@@ -3,7 +3,7 @@ import { replicaName } from '../../../domain/rollout.ts';
 import { attend } from './attend.ts';
 import { nextBackoffMs } from './backoff.ts';
 import type { Birth } from './birth.ts';
-import { removeAll, removeCgroup, withMemory } from './end.ts';
+import { removeAll, removeCgroup, whyOutOfMemory, withMemory } from './end.ts';
 import type { Marks } from './environment.ts';
 import { Forks } from './forks.ts';
 import type { Group } from './group.ts';
@@ -41,6 +41,9 @@ const STILL_READY: Readiness = {
   saw: 'was ready before the supervisor was started again',
 };
 
+/** Reachable from other hosts; refused processes; refused memory. */
+type Remark = 'open' | 'processes' | 'memory';
+
 /** The life of one replica: every process it ever has, one after the other, until nothing is left of it. */
 export class Replica {
   readonly name: string;
@@ -55,7 +58,7 @@ export class Replica {
   #phase: Phase = { name: 'placed' };
   #readiness = NOT_LOOKED;
   #isToRest = false;
-  #remark: string | undefined;
+  readonly #remarks = new Map<Remark, string>();
   #isLeaving = false;
   /** Cuts a start short. */
   readonly #unwanted = new AbortController();
@@ -163,11 +166,10 @@ export class Replica {
   }
 
   observe(): Observed {
-    const seen = observed(this.placement, this.#record, this.#phase, this.#readiness);
+    const seen = observed(this.placement, this.#record, this.#phase, this.#readiness, this.#around.bounds);
     const { readiness } = seen;
-    return this.#remark === undefined
-      ? seen
-      : { ...seen, readiness: { ...readiness, saw: `${readiness.saw}; ${this.#remark}` } };
+    const saw = [readiness.saw, ...this.#remarks.values()].join('; ');
+    return { ...seen, readiness: { ...readiness, saw } };
   }
 
   /** Of the present process, in its cgroup where there is one. */
@@ -183,9 +185,10 @@ export class Replica {
   }
 
   /** What its owner should know though it runs: told once in its log, and with whatever a probe sees. */
-  remark(sentence: string | undefined): void {
-    if (this.#phase.name !== 'alive' || this.#remark === sentence) return;
-    this.#remark = sentence;
+  remark(about: Remark, sentence: string | undefined): void {
+    if (this.#phase.name !== 'alive' || this.#remarks.get(about) === sentence) return;
+    if (sentence === undefined) this.#remarks.delete(about);
+    else this.#remarks.set(about, sentence);
     if (sentence !== undefined) tellInLog(this.files, `the application ${sentence}`);
     this.#around.changed(this.placement.rollout.instance);
   }
@@ -223,7 +226,7 @@ export class Replica {
     this.#record = { ...this.#record, ...NO_PROCESS, holder, boot, port, isPortProven, cgroup, oomKills };
     this.files.save(this.#record);
     this.#readiness = NOT_LOOKED;
-    this.#remark = undefined;
+    this.#remarks.clear();
   }
 
   async #spawn(port: number): Promise<void> {
@@ -390,6 +393,7 @@ export class Replica {
     this.#forks.close();
     const exit = { ...withMemory(seen, this.#record, this.#around.cgroups), ...this.#cause };
     this.#cause = undefined;
+    if (exit.outOfMemory === true) tellInLog(this.files, whyOutOfMemory(this.placement.rollout.limits));
     const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
     this.#readiness = { ready: false, code: 'ended', saw: 'its process has ended' };
     this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });

@@ -4,6 +4,7 @@ import type { Launch, LaunchFile } from '../../../domain/launch.ts';
 import type { Hook } from '../../../domain/lifecycle.ts';
 import type { LogRule } from '../../../domain/log-rule.ts';
 import type { Placement } from '../../../domain/placement.ts';
+import type { ReplicaBounds } from '../../../domain/replica-bounds.ts';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
 import { exitCauses, readinessCodes } from '../../../domain/rollout.ts';
 import type { Exit, Limits, Observed, Readiness, ReplicaId, Rollout } from '../../../domain/rollout.ts';
@@ -98,6 +99,20 @@ export const isExit = object<Exit>(
     causeCode: oneOf(...exitCauses),
   },
 );
+const isBounds = object<ReplicaBounds>(
+  {},
+  {
+    memoryBytes: number,
+    cpuMillis: number,
+    processes: natural,
+    descriptorsOfProcess: natural,
+    descriptors: natural,
+    diskBytes: number,
+    files: natural,
+    logBytes: number,
+    ports: natural,
+  },
+);
 const isReadiness = object<Readiness>({ ready: boolean, code: oneOf(...readinessCodes), saw: text }, {});
 
 export const isObserved = object<Observed>(
@@ -114,6 +129,7 @@ export const isObserved = object<Observed>(
   },
   {
     address: object<{ readonly host: string; readonly port: number }>({ host: text, port: natural }, {}),
+    bounds: isBounds,
     pid: natural,
     startedAt: number,
     lastExit: isExit,

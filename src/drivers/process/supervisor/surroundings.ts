@@ -1,6 +1,7 @@
 import type { FenceSeen, Unfenced } from '../../../domain/fences.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
 import type { Reach } from '../../../sockets/reach.ts';
+import type { Bounds } from './bound-numbers.ts';
 import type { Cgroups } from './cgroup-place.ts';
 import type { Journal } from './journal.ts';
 import type { MarkReader } from './owned.ts';
@@ -21,6 +22,8 @@ export interface Surroundings {
   /** The way to an application, and to nobody who took its port. */
   readonly reach: Reach;
   readonly cgroups: Cgroups;
+  /** What an application may take of the rest. */
+  readonly bounds: Bounds;
   readonly markReader: MarkReader;
   /** What this machine has of each fence. */
   readonly fences: readonly FenceSeen[];
