@@ -36,9 +36,8 @@ export async function reconcileInstance(
   mayRepair: (deviates: boolean) => boolean,
 ): Promise<Reconciled> {
   const { store, now } = services;
-  // Read before the look: a repair is opened only if nothing was decided anew since. A row that cannot be read is told
-  // at the end, so that what is seen is stored all the same.
-  const [basis] = await Promise.allSettled([findInstanceEvenDeleted(store.read, id)]);
+  // Read before the look: a repair is opened only if nothing was decided anew since.
+  const basis = await findInstanceEvenDeleted(store.read, id);
   const seen = await look(looks, () => driver.observe(id));
   const before = await findWatched(store.read, id);
   if (!before) return { hasChanged: false, isOutdated: false };
@@ -54,8 +53,7 @@ export async function reconcileInstance(
   const unretired = await listUnretiredRolloutsOf(store.read, [id]);
   const deviation = deviates(instance, seen.seen, unretired.get(id) ?? []);
   if (!mayRepair(deviation !== undefined) || deviation === undefined) return result;
-  if (basis.status === 'rejected') throw basis.reason;
-  if (!basis.value) return result;
-  const isOpened = await repairInstance(services, basis.value);
+  if (!basis) return result;
+  const isOpened = await repairInstance(services, basis);
   return { ...result, deviation, repair: isOpened ? 'opened' : 'busy' };
 }

@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Problem } from '../../src/domain/errors.ts';
 import { Connection } from '../../src/drivers/process/connection.ts';
-import { formerSocketPath, socketPath } from '../../src/drivers/process/supervisor/socket-path.ts';
+import {
+  formerSocketPath,
+  makePrivate,
+  socketPath,
+} from '../../src/drivers/process/supervisor/socket-path.ts';
 import { ControlClient } from '../../src/ingress/control-client.ts';
 import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
 import { findProxy } from '../../src/ingress/proxy-process.ts';
@@ -55,6 +68,22 @@ test('a socket that another user put there is not spoken to, though it would ans
       error instanceof Problem && /is not asked: .*(belongs to somebody else|chmod 700)/.test(error.message),
   );
   assert.ok(!told().includes('hello'));
+});
+
+test('a supervisor does not listen in a directory that another user made, nor where one put a link', (t) => {
+  if (!mayAttack(t)) return;
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-foreign-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const [own, foreign, link] = [join(dir, 'own'), join(dir, 'foreign'), join(dir, 'link')];
+  mkdirSync(foreign, { mode: 0o777 });
+  chownSync(foreign, ANOTHER_USER, ANOTHER_USER);
+  mkdirSync(join(dir, 'target'), { mode: 0o755 });
+  symlinkSync('target', link);
+  for (const place of [foreign, link])
+    assert.throws(() => makePrivate(place), /belongs to somebody else; remove it, or choose/);
+  assert.equal(statSync(link).mode & 0o777, 0o755, 'what the link leads to stays as it was');
+  makePrivate(own);
+  assert.equal(statSync(own).mode & 0o777, 0o700);
 });
 
 test('with a long data directory the places that another user can make first are neither used nor asked', async (t) => {

@@ -29,12 +29,11 @@ async function assertRepaired(running: RunningStage, good: string): Promise<void
   await until('the other to be repaired', () => has(running, good));
   await running.look();
   assert.equal(await running.status(good), 'RUNNING');
-  const ports = running.ingress.routes.flatMap(({ targets }) => targets.map(({ replica }) => replica));
-  assert(
-    ports.some((name) => name.startsWith(idIn(good))),
-    'its routes are published',
-  );
+  assert.ok(targetsOf(running, good) > 0, 'its routes are published');
 }
+
+const targetsOf = ({ ingress }: RunningStage, one: string): number =>
+  ingress.routes.filter(({ instance }) => instance === idIn(one)).flatMap(({ targets }) => targets).length;
 
 test('an instance whose row cannot be read stops no look at another', async (t) => {
   const running = await RunningStage.open(t);
@@ -61,6 +60,9 @@ test('an instance whose probe tells a NUL byte stops no look at another', async 
       });
   }
   await assertRepaired(running, good);
+  // It is itself seen as what it is, and gets no traffic.
+  assert.match((await running.stage.get(bad)).raw, /a\uFFFDb/);
+  assert.equal(targetsOf(running, bad), 0);
 });
 
 test('an instance whose look throws stops no look at another, and is tried less and less often', async (t) => {
