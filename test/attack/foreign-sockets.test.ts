@@ -10,8 +10,9 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -21,6 +22,7 @@ import {
   formerSocketPath,
   makePrivate,
   socketPath,
+  whyNotPrivate,
 } from '../../src/drivers/process/supervisor/socket-path.ts';
 import { ControlClient } from '../../src/ingress/control-client.ts';
 import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
@@ -68,6 +70,41 @@ test('a socket that another user put there is not spoken to, though it would ans
       error instanceof Problem && /is not asked: .*(belongs to somebody else|chmod 700)/.test(error.message),
   );
   assert.ok(!told().includes('hello'));
+});
+
+test('one thing that another user could have made is enough to ask nobody there', async (t) => {
+  if (!mayAttack(t)) return;
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-foreign-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const place = join(dir, 'place');
+  const path = join(place, 'supervisor.sock');
+  mkdirSync(place, { mode: 0o700 });
+  const server = createServer();
+  await once(server.listen(path), 'listening');
+  t.after(() => server.close());
+  const own = () => {
+    chownSync(place, 0, 0);
+    chmodSync(place, 0o700);
+    chownSync(path, 0, 0);
+  };
+  own();
+  assert.equal(whyNotPrivate(path), undefined);
+  assert.equal(whyNotPrivate(join(place, 'none')), undefined);
+  const foreign: readonly (readonly [() => void, string])[] = [
+    [() => chownSync(place, ANOTHER_USER, 0), `${place} belongs to somebody else`],
+    [() => chmodSync(place, 0o770), `Others may write to ${place}`],
+    [() => chmodSync(place, 0o707), `Others may write to ${place}`],
+    [() => chownSync(path, ANOTHER_USER, 0), `${path} belongs to somebody else`],
+  ];
+  for (const [make, sentence] of foreign) {
+    make();
+    assert.ok(whyNotPrivate(path)?.startsWith(sentence), whyNotPrivate(path));
+    own();
+  }
+  writeFileSync(join(place, 'file'), '');
+  assert.match(whyNotPrivate(join(place, 'file')) ?? '', /file belongs to somebody else/);
+  symlinkSync('place', join(dir, 'link'));
+  assert.match(whyNotPrivate(join(dir, 'link', 'supervisor.sock')) ?? '', /link belongs to somebody else/);
 });
 
 test('a supervisor does not listen in a directory that another user made, nor where one put a link', (t) => {

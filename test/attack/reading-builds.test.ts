@@ -27,6 +27,7 @@ test("an application that knows where another's build lies cannot read it", asyn
       },
     );
   const { gid, mode } = await stat(dir);
+  assert.ok(gid >= 0x7000_0000, `its group is ${gid}`);
   // As builds were before: whoever knew the path read it.
   await chown(dir, 0, 0);
   await chmod(dir, 0o555);
