@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { OwnReach, plainReach } from '../../../src/sockets/reach.ts';
+import { SocketOwners } from '../../../src/sockets/socket-owners.ts';
+import type { Known } from '../../../src/sockets/socket-owners.ts';
 import { has, isRoot } from '../../drivers/process/machine.ts';
 import { aDeadPort, aProxyServer, aRoute, ask, sendRaw, target } from '../stage.ts';
 import { aNode, runAs, THIEF, VICTIM, WEB } from './strangers.ts';
@@ -54,6 +57,38 @@ for (const [name, host, ipv6Only] of [
     await untilText(proxy.port, 'victim again');
   });
 }
+
+test('a listener counts only where the very same one was there before the connection began', async (t) => {
+  if (!has(t, process.platform === 'linux', 'whose socket answers is told on Linux')) return;
+  const port = await aDeadPort(t);
+  const listening = async () => {
+    const server = createServer((socket) => socket.on('error', () => undefined));
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+    const end = () => new Promise((resolve) => server.close(resolve));
+    t.after(end);
+    return end;
+  };
+  const owners = new SocketOwners();
+  const known: Known = { inodes: [], proven: [] };
+  const isOwn = async (user = process.getuid?.() ?? 0) => {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const found = await owners.isOf(socket, target(port), user, known);
+    socket.destroy();
+    return found;
+  };
+  const end = await listening();
+  // Between our connect and our look a stranger's may have gone and this one come.
+  assert.equal(await isOwn(), false);
+  assert.equal(await isOwn(), true);
+  assert.equal(await isOwn(THIEF), false);
+  assert.equal(await isOwn(), false, 'what was there for another does not count');
+  assert.equal(await isOwn(), true);
+  await end();
+  await listening();
+  assert.equal(await isOwn(), false);
+  assert.equal(await isOwn(), true);
+});
 
 async function untilText(port: number, text: string): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
@@ -146,12 +181,15 @@ test('a stranger that connects from the port of a living application gets nothin
   const proxy = await aLookingProxy(t);
   proxy.route(aRoute([ofVictim(port)]));
   const places = new Set<string>();
+  const addresses = new Set<string>();
   for (let turn = 0; turn < 200; turn++) {
     const socket = await proxy.reach.connect(ofVictim(port), { inodes: [], proven: [] });
     places.add(`${socket.localAddress ?? ''}:${String(socket.localPort)}`);
+    addresses.add(socket.localAddress ?? '');
     assert.match(await firstAnswer(socket), /victim/);
   }
   assert.equal(places.size, 200, 'each connection comes from elsewhere');
+  assert.ok(addresses.size > 190, `from ${addresses.size} addresses, which somebody could foresee`);
 });
 
 function firstAnswer(socket: Socket): Promise<string> {
