@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -150,34 +150,41 @@ test('a stranger that got the number of a dead replica is left alone', async (t)
   assert.equal(stranger.signalCode, null);
 });
 
-test('a replica whose files cannot be read is set aside with its home, the others live, and it goes with its rollout', async (t) => {
-  const host = new TestHost(t);
-  const driver = await host.driver();
-  const [broken, whole] = [host.rollout(WEB), host.rollout(WEB)];
-  for (const rollout of [broken, whole]) {
-    await driver.ensure(rollout, 1, never());
-    await untilReady(driver, rollout);
-  }
-  const dir = join(host.dataDir, 'replicas', broken.instance, '1-0');
-  writeFileSync(join(dir, 'own', 'home', 'precious'), 'kept');
-  driver.close();
-  host.killSupervisor();
-  writeFileSync(join(dir, 'replica.json'), '{"rollo');
-  writeFileSync(join(host.dataDir, 'replicas', 'a-stray-file'), '');
-  const next = await host.open();
-  assert.deepEqual(
-    (await next.observe()).map(({ instance }) => instance),
-    [whole.instance],
-  );
-  await until('its process is gone', () => host.marked(broken.instance).length === 0);
-  const aside = join(host.dataDir, 'replicas', '.aside');
-  const [name = ''] = readdirSync(aside);
-  assert.equal(readFileSync(join(aside, name, 'own', 'home', 'precious'), 'utf8'), 'kept');
-  await next.ensure(broken, 1, never());
-  await untilReady(next, broken);
-  await next.retire(broken.instance, broken.number, 0, 1000);
-  assert.deepEqual(readdirSync(aside), []);
-});
+/** What a power loss, or a hand that slipped, makes of what says how a replica is started. */
+const harms: Readonly<Record<string, (file: string) => void>> = {
+  'cannot be read': (file) => writeFileSync(file, '{"rollo'),
+  'are gone': (file) => rmSync(file),
+};
+
+for (const [what, harm] of Object.entries(harms))
+  test(`a replica whose files ${what} is set aside with its home, the others live, and it goes with its rollout`, async (t) => {
+    const host = new TestHost(t);
+    const driver = await host.driver();
+    const [broken, whole] = [host.rollout(WEB), host.rollout(WEB)];
+    for (const rollout of [broken, whole]) {
+      await driver.ensure(rollout, 1, never());
+      await untilReady(driver, rollout);
+    }
+    const dir = join(host.dataDir, 'replicas', broken.instance, '1-0');
+    writeFileSync(join(dir, 'own', 'home', 'precious'), 'kept');
+    driver.close();
+    host.killSupervisor();
+    harm(join(dir, 'replica.json'));
+    writeFileSync(join(host.dataDir, 'replicas', 'a-stray-file'), '');
+    const next = await host.open();
+    assert.deepEqual(
+      (await next.observe()).map(({ instance }) => instance),
+      [whole.instance],
+    );
+    await until('its process is gone', () => host.marked(broken.instance).length === 0);
+    const aside = join(host.dataDir, 'replicas', '.aside');
+    const [name = ''] = readdirSync(aside);
+    assert.equal(readFileSync(join(aside, name, 'own', 'home', 'precious'), 'utf8'), 'kept');
+    await next.ensure(broken, 1, never());
+    await untilReady(next, broken);
+    await next.retire(broken.instance, broken.number, 0, 1000);
+    assert.deepEqual(readdirSync(aside), []);
+  });
 
 test('a replica directory that was never finished is cleared away', async (t) => {
   const host = new TestHost(t);
