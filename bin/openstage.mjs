@@ -12,7 +12,7 @@ const command = join(root, 'src', 'cli', 'openstage.ts');
 const compiled = compiledDir(root);
 if (process.argv[2] === 'serve' && !existsSync(compiled)) {
   try {
-    removeOthers(root, compiled);
+    removeOthers(compiled);
     spawnSync(process.execPath, [join(root, 'bin', 'run.mjs'), command, '--help'], { stdio: 'ignore' });
   } catch {
     // Not ours to write: the platform is larger, not worse.

@@ -43,6 +43,9 @@ export class Described {
     this.#ajv = new Ajv2020({
       strict: false,
       allErrors: true,
+      // That the document is valid is a test of its own.
+      meta: false,
+      validateSchema: false,
       formats: {
         'date-time': MOMENT,
         int64: { type: 'number', validate: Number.isSafeInteger },

@@ -31,12 +31,18 @@ export const contract = new Described(
 );
 
 const own = new WeakMap<FastifyInstance, Described>();
+/** Platforms of one test file tell mostly the same, and to compile it takes longer than most tests. */
+const told = new Map<string, Described>();
 
 /** What the platform tells of itself. */
 export function ownDocument(app: FastifyInstance): Described {
-  const known = own.get(app) ?? new Described(read(JSON.stringify(withNamedSchemas(app.swagger()))));
-  own.set(app, known);
-  return known;
+  const known = own.get(app);
+  if (known) return known;
+  const text = JSON.stringify(withNamedSchemas(app.swagger()));
+  const described = told.get(text) ?? new Described(read(text));
+  told.set(text, described);
+  own.set(app, described);
+  return described;
 }
 
 /** Exactly the contract's members, and the gateway's `request_id`. */
