@@ -18,7 +18,7 @@ const files = globSync('test/**/*.test.ts')
 if (files.length === 0)
   throw new Error(`No test file under test/ has "${words.join('" or "')}" in its path.`);
 
-// Suites that start whole platforms get the machine to themselves: two at once would only make each other late.
+/** Suites that start whole platforms: at full size each gets the machine to itself, or they would make each other late. */
 const isHeavy = (file: string) => /^test\/(e2e|crash|cli|clients|attack|soak|postgres)\//.test(file);
 /** Suites whose platform may have either database; the store's own loop over both. */
 const isOnEither = (file: string) => /^test\/(api|actions|reconcile|crash)\//.test(file);
@@ -75,7 +75,7 @@ async function runAll(some: string[]): Promise<void> {
     some.filter((file) => !isHeavy(file)),
     Math.max(2, availableParallelism()),
   );
-  await runFiles(some.filter(isHeavy), 1);
+  await runFiles(some.filter(isHeavy), isAll ? 1 : 2);
 }
 
 /** One server for all files, which would otherwise start one each. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { aComponent, anInstance, instanceBody } from './builders.ts';
 import { CLUSTER, ENVIRONMENT, openStage } from './stage.ts';
 
-const cases = process.env['OPENSTAGE_TEST_ALL'] === '1' ? 5_000 : 800;
+const cases = process.env['OPENSTAGE_TEST_ALL'] === '1' ? 5_000 : 300;
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 
 /** mulberry32: small, and the same everywhere. */

@@ -6,7 +6,7 @@ import { Client } from '../../src/cli/running-platform.ts';
 import { zip } from '../builders/zip.ts';
 import { aPlatform, mayAttack } from './stage.ts';
 
-const GUESSES = process.env['OPENSTAGE_TEST_ALL'] === '1' ? 5_000 : 1_000;
+const GUESSES = process.env['OPENSTAGE_TEST_ALL'] === '1' ? 5_000 : 300;
 const CONNECTIONS = 150;
 const HOST = 'guesser.default.localhost';
 

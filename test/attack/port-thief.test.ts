@@ -11,8 +11,8 @@ import { portRange, until } from '../drivers/process/test-host.ts';
 import { aLastingPlatform, mayAttack, type Lasting } from './stage.ts';
 
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
-/** How often the victim crashes; a thousand take some ten minutes. */
-const CRASHES = Number(process.env['OPENSTAGE_THIEF_CRASHES'] ?? (isAll ? 100 : 20));
+/** How often the victim crashes; a thousand take some twenty minutes. */
+const CRASHES = Number(process.env['OPENSTAGE_THIEF_CRASHES'] ?? (isAll ? 100 : 6));
 /** Each crash of a replica doubles its wait for the next start, and a restart begins anew. */
 const CRASHES_OF_ROUND = 20;
 const ROUNDS_TO_SUCCEED = 10;

@@ -7,7 +7,7 @@ import { endAllOf, runningAs, stepsStage, type StepsStage } from './steps-stage.
 import { mayAttack } from './stage.ts';
 
 const USER = 264_901;
-const ROUNDS = process.env['OPENSTAGE_TEST_ALL'] === '1' ? 50 : 8;
+const ROUNDS = process.env['OPENSTAGE_TEST_ALL'] === '1' ? 50 : 4;
 const DIRECTORIES = 60;
 const FILES = ['key', 'admin-password', 'a', 'b', 'c'];
 

@@ -23,7 +23,7 @@ const kills = isLong
   ? { platform: 200, supervisor: 10, proxy: 5 }
   : isAll
     ? { platform: 25, supervisor: 5, proxy: 3 }
-    : { platform: 5, supervisor: 1, proxy: 1 };
+    : { platform: 4, supervisor: 1, proxy: 1 };
 const SETTLE_MOST_MS = 5 * 60_000;
 
 test(`kills of platform, supervisor and proxy lose nothing and leave nothing behind (SEED=${seed})`, async (t) => {

@@ -19,7 +19,7 @@ import { Victim } from './victim.ts';
 const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
 const isLong = process.env['OPENSTAGE_TEST_LONG'] === '1';
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const DRIFTS = isLong ? 300 : isAll ? 40 : 6;
+const DRIFTS = isLong ? 300 : isAll ? 40 : 4;
 const INSTANCES = 6;
 const REPLICAS = 2;
 
