@@ -39,10 +39,22 @@ export async function migratePostgres(
 ): Promise<void> {
   const db = postgresDatabase({ ...settings, maxConnections: 2, statementTimeoutMs: 0 });
   try {
+    await assertUtf8(db);
     await migrate(db, list, postgresWords, onUnknown);
   } finally {
     await db.destroy();
   }
+}
+
+/** In another encoding some text could not be stored, or would come back as something else: only once it is used. */
+async function assertUtf8(db: Kysely<Tables>): Promise<void> {
+  const { rows } = await sql<{ server_encoding: string }>`show server_encoding`.execute(db);
+  const encoding = rows[0]?.server_encoding;
+  if (encoding === 'UTF8') return;
+  throw new Error(
+    `The database is encoded in ${encoding}; expected UTF8, since names and logs may be in any language. ` +
+      "Make another one (create database openstage encoding 'UTF8' locale 'C' template template0) and name it with --database-url.",
+  );
 }
 
 async function migrate(

@@ -5,6 +5,7 @@ import { packSample } from '../../src/cli/tour/packages.ts';
 import { listOf, textOf } from '../../src/cli/tour/steps.ts';
 import { applications } from '../crash/processes.ts';
 import { Random } from '../crash/random.ts';
+import { ELSEWHERE } from '../store/postgres-cluster.ts';
 import { FaultStage, pause, until } from '../e2e/faults-stage.ts';
 import { Lane, type Ground } from './lane.ts';
 import { openServer, type DatabaseServer } from './server.ts';
@@ -27,7 +28,7 @@ const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 test(`a database whose connections are cut and that restarts loses no accepted job and does none twice (SEED=${seed})`, async (t) => {
   console.log(`database chaos, SEED=${seed}`);
-  const server = await openServer();
+  const server = await openServer(ELSEWHERE);
   if (!server) return;
   const stage = await FaultStage.start(t, {
     url: server.url,

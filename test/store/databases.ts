@@ -112,11 +112,14 @@ function postgres(server: () => Promise<(database: string) => string>): Kind {
   };
 }
 
+/** Of a server with something special; its superuser's address, with any database. */
+export const databasesOn = (url: string): Kind => postgres(() => Promise.resolve(withDatabase(url)));
+
 let cluster: Promise<(database: string) => string> | undefined;
 
 function findPostgres(): Kind | undefined {
   const given = process.env['OPENSTAGE_TEST_POSTGRES_URL'];
-  if (given) return postgres(() => Promise.resolve(withDatabase(given)));
+  if (given) return databasesOn(given);
   const bin = findServer();
   return bin === undefined
     ? undefined

@@ -28,6 +28,16 @@ export interface ClusterSettings {
   readonly settings?: readonly string[];
 }
 
+/** In Turkish, i is not the small I, and words are sorted by letters, not by bytes; days come before months. */
+export const ELSEWHERE: ClusterSettings = {
+  locale: ['--encoding=UTF8', '--locale-provider=icu', '--icu-locale=tr', '--locale=C.UTF-8'],
+  settings: [
+    ...['timezone=Asia/Kolkata', 'log_timezone=Asia/Kolkata', 'datestyle=German, DMY'],
+    ...['intervalstyle=iso_8601', 'extra_float_digits=-15', 'bytea_output=escape'],
+    'default_transaction_isolation=serializable',
+  ],
+};
+
 /** Directory of the newest server that the distribution brought; undefined where there is none. */
 export function findServer(): string | undefined {
   const found = globSync('/usr/lib/postgresql/*/bin/postgres').map((path) =>
