@@ -12,8 +12,13 @@ import { findServer, startCluster } from './store/postgres-cluster.ts';
  * does is tried a second time on PostgreSQL. OPENSTAGE_TEST_DATABASE=postgres: on PostgreSQL alone.
  */
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-') && !word.endsWith('run.ts'));
+const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
+/** What happens to whole platforms when their PostgreSQL server is hurt: asked for by name, or with everything. */
+const isOnPostgresAlone = (file: string) => /^test\/postgres\//.test(file);
 const files = globSync('test/**/*.test.ts')
-  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .filter((file) =>
+    words.length === 0 ? isAll || !isOnPostgresAlone(file) : words.some((word) => file.includes(word)),
+  )
   .sort();
 if (files.length === 0)
   throw new Error(`No test file under test/ has "${words.join('" or "')}" in its path.`);
@@ -22,7 +27,6 @@ if (files.length === 0)
 const isHeavy = (file: string) => /^test\/(e2e|crash|cli|clients|attack|soak|postgres)\//.test(file);
 /** Suites whose platform may have either database; the store's own loop over both. */
 const isOnEither = (file: string) => /^test\/(api|actions|reconcile|crash)\//.test(file);
-const isAll = process.env['OPENSTAGE_TEST_ALL'] === '1';
 const isLong = process.env['OPENSTAGE_TEST_LONG'] === '1';
 const FILE_MOST_MS = (isLong ? 120 : isAll ? 30 : 5) * 60_000;
 /** However slow the machine is, the run ends by itself: what has not ended by then has failed. */

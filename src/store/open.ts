@@ -6,6 +6,7 @@ import { GroupCommit } from './group-commit.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { postgresDatabase, PostgresWriter } from './postgres.ts';
 import { type Holder, holderText, Place } from './postgres-place.ts';
+import { Sockets } from './sockets.ts';
 import { SqliteConnection, sqliteDialect } from './sqlite.ts';
 import { SqliteFiles } from './sqlite-files.ts';
 import type { Tables } from './tables.ts';
@@ -107,8 +108,10 @@ async function openPostgres({ log, tap, place }: StoreSettings, url: string): Pr
     throw error;
   }
   const holder = place && holderText(place);
+  const sockets = new Sockets();
   const db = postgresDatabase({
     url,
+    sockets,
     onIdleFault,
     ...(tap ? { tap } : {}),
     ...(holder !== undefined && { holder }),
@@ -122,7 +125,7 @@ async function openPostgres({ log, tap, place }: StoreSettings, url: string): Pr
       await look(db);
     },
     async close() {
-      await db.destroy();
+      await sockets.end(() => db.destroy());
       await held?.close();
     },
   };

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { placeLost } from './faults.ts';
+import { Sockets } from './sockets.ts';
 
 /** One platform at a time works on a database; whoever holds this advisory lock of it is the one. */
 const LOCK = 5_704_120_071;
@@ -31,6 +32,7 @@ export class Place {
   readonly #url: string;
   readonly #holder: Holder;
   readonly #log: PlaceLog;
+  readonly #sockets = new Sockets();
   #client: Client | undefined;
   #beat: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -41,10 +43,14 @@ export class Place {
     this.#log = log;
   }
 
-  /** Throws, in a sentence, where another platform holds it. */
+  /** Throws, in a sentence, where another platform holds it, or it cannot be asked for. */
   static async take(url: string, holder: Holder, log: PlaceLog): Promise<Place> {
     const place = new Place(url, holder, log);
-    for (const end = performance.now() + TAKE_MOST_MS; !(await place.#take()); await pause(TAKE_EVERY_MS)) {
+    const taken = () =>
+      place.#take().catch((error: unknown) => {
+        throw cannotOpen(error);
+      });
+    for (const end = performance.now() + TAKE_MOST_MS; !(await taken()); await pause(TAKE_EVERY_MS)) {
       if (performance.now() < end) continue;
       throw new Error(
         `Another platform is running on this database${await place.#whose()}. One platform at a time may use a database: stop that one, or name another database with --database-url.`,
@@ -75,7 +81,7 @@ export class Place {
     clearInterval(this.#beat);
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(() => {});
+    await this.#sockets.end(async () => client?.end());
   }
 
   async #take(): Promise<boolean> {
@@ -84,19 +90,24 @@ export class Place {
       application_name: 'openstage place',
       connectionTimeoutMillis: ANSWER_MS,
       query_timeout: ANSWER_MS,
+      stream: this.#sockets.make,
       keepAlive: true,
     });
     client.on('error', () => this.#lose(client));
     client.on('end', () => this.#lose(client));
-    await client.connect();
-    await client.query(KEEP_ALIVE);
-    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
-      LOCK,
-    ]);
-    if (rows[0]?.taken !== true) {
-      await client.end();
-      return false;
+    let isTaken = false;
+    try {
+      await client.connect();
+      await client.query(KEEP_ALIVE);
+      const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
+        LOCK,
+      ]);
+      isTaken = rows[0]?.taken === true;
+    } finally {
+      // Also where no answer came: it may have got the lock, and would keep it from the next.
+      if (!isTaken) client.end().catch(() => {});
     }
+    if (!isTaken) return false;
     this.#client = client;
     this.#beat = setInterval(() => {
       client.query('select 1').catch(() => this.#lose(client));
@@ -149,5 +160,13 @@ export class Place {
     }
   }
 }
+
+/** The address itself is not repeated: it may hold a password. */
+const cannotOpen = (error: unknown) =>
+  new Error(
+    `The database that --database-url (OPENSTAGE_DATABASE_URL) names cannot be used: ${error instanceof Error ? error.message : String(error)}. ` +
+      'Check that its server runs, that the database is there, and that it lets this user in and has connections left; then start again.',
+    { cause: error },
+  );
 
 export const holderText = ({ run, hostName }: Holder): string => `${run} ${hostName}`;

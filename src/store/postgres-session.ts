@@ -35,6 +35,8 @@ class Session implements PostgresPoolClient {
   readonly #holder: string | undefined;
   readonly #isGuarded: boolean;
   #transaction: string | undefined;
+  /** It did not answer in time, and may still: nothing more is asked of it. */
+  #isSilent = false;
 
   constructor(pool: Pool, client: PoolClient, holder: string | undefined, isGuarded: boolean) {
     this.#pool = pool;
@@ -58,18 +60,29 @@ class Session implements PostgresPoolClient {
       await this.#begin(statement);
       return { command: 'SELECT', rowCount: 0, rows: [] };
     }
+    // Its end is the end of its transaction.
+    if (statement === 'rollback' && this.#isSilent) return { command: 'ROLLBACK', rowCount: 0, rows: [] };
     if (statement === 'commit' && this.#transaction !== undefined)
       return { command: await this.#commit(this.#transaction), rowCount: 0, rows: [] };
-    const { command, rowCount, rows } = await this.#client.query(statement, [...parameters]);
+    const { command, rowCount, rows } = await this.#ask(() => this.#client.query(statement, [...parameters]));
     return { command: commandOf(command), rowCount: rowCount ?? 0, rows };
   }
 
   release(destroy?: boolean): void {
-    this.#client.release(destroy);
+    this.#client.release(destroy === true || this.#isSilent);
+  }
+
+  async #ask<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof Error && error.message === 'Query read timeout') this.#isSilent = true;
+      throw error;
+    }
   }
 
   async #begin(statement: string): Promise<void> {
-    const answers: unknown = await this.#client.query(`${statement}; ${PROOF}`);
+    const answers: unknown = await this.#ask(() => this.#client.query(`${statement}; ${PROOF}`));
     const proof = proofIn(answers);
     if (this.#holder !== undefined && proof.holder !== this.#holder) {
       await this.#client.query('rollback');
@@ -82,7 +95,9 @@ class Session implements PostgresPoolClient {
     this.#transaction = undefined;
     try {
       // PostgreSQL ends a failed transaction by this tag, without an error.
-      return (await this.#client.query('commit')).command === 'ROLLBACK' ? 'ROLLBACK' : 'COMMIT';
+      return (await this.#ask(() => this.#client.query('commit'))).command === 'ROLLBACK'
+        ? 'ROLLBACK'
+        : 'COMMIT';
     } catch (error) {
       // It may have been done all the same: only its answer is known to be lost.
       const outcome = await outcomeOf(this.#pool, transaction);

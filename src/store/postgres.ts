@@ -22,6 +22,7 @@ import {
   UniqueViolation,
 } from './faults.ts';
 import { sessionPool } from './postgres-session.ts';
+import type { Sockets } from './sockets.ts';
 import type { Tables } from './tables.ts';
 
 /** Connections of one platform process; PostgreSQL's own default is 100 for all. */
@@ -29,7 +30,9 @@ const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A row lock is held for milliseconds; whoever waits longer is told to come back. */
 const LOCK_TIMEOUT_MS = 5_000;
-const STATEMENT_TIMEOUT_MS = 30_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** A server that stands still does not even say that: who waits for it is told after so long. */
+const ANSWER_MS = 15_000;
 /** A transaction that does nothing for so long is cut off by the server. */
 const IDLE_TRANSACTION_MS = 10_000;
 const MAX_ATTEMPTS = 6;
@@ -50,6 +53,8 @@ export interface PoolSettings {
   readonly statementTimeoutMs?: number;
   readonly tap?: Tap;
   readonly onIdleFault: (error: Error) => void;
+  /** Where its connections are made, for whoever ends them all. */
+  readonly sockets?: Sockets;
   /** What facts name as the platform while it may write; absent: nobody asks. */
   readonly holder?: string;
 }
@@ -61,9 +66,11 @@ function openPool(settings: PoolSettings): Pool {
     max: settings.maxConnections ?? MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'openstage',
+    ...(settings.sockets && { stream: settings.sockets.make }),
     ...(statementTimeoutMs > 0
       ? {
           statement_timeout: statementTimeoutMs,
+          query_timeout: ANSWER_MS,
           lock_timeout: LOCK_TIMEOUT_MS,
           idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
         }
@@ -168,7 +175,7 @@ async function translated<T>(run: () => Promise<T>): Promise<T> {
 const isTermination = (error: unknown): boolean =>
   error instanceof Error &&
   codeOf(error) === '' &&
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded)/.test(
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded|Query read timeout)/.test(
     error.message,
   );
 

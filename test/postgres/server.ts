@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { findServer, startCluster, type Cluster, type ClusterSettings } from '../store/postgres-cluster.ts';
 
@@ -42,6 +44,32 @@ export class DatabaseServer {
     return row?.count ?? 0;
   }
 
+  /** Of a database and a role without any privilege but to have it, as an operator would make them. */
+  async own(role: string, password = ''): Promise<string> {
+    await this.ask(`create role ${role} login${password === '' ? '' : ` password '${password}'`}`);
+    await this.ask(`create database ${role} owner ${role}`);
+    return this.cluster.url(role).replace('user=postgres', `user=${role}`);
+  }
+
+  /** Who may come in, as lines of pg_hba.conf; the superuser always may. */
+  async admit(lines: string): Promise<void> {
+    writeFileSync(join(this.#dir, 'data', 'pg_hba.conf'), `local all postgres trust\n${lines}\n`);
+    await this.ask('select pg_reload_conf()');
+  }
+
+  /** All its processes stand still, as on a machine that swaps or whose disk hangs; they go on at the call of what is returned. */
+  freeze(): () => void {
+    const [first = ''] = readFileSync(join(this.#dir, 'data', 'postmaster.pid'), 'utf8').split('\n');
+    const children = readFileSync(`/proc/${first}/task/${first}/children`, 'utf8').trim().split(' ');
+    const pids = [first, ...children].map(Number);
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    return () => pids.forEach((pid) => process.kill(pid, 'SIGCONT'));
+  }
+
+  get #dir(): string {
+    return new URL(this.url).searchParams.get('host') ?? '';
+  }
+
   async restart(mode: 'fast' | 'immediate'): Promise<void> {
     await this.cluster.halt(mode);
     await this.cluster.resume();
@@ -58,4 +86,26 @@ export async function withClient<T>(url: string, work: (client: Client) => Promi
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+const CROWD_MOST_MS = 20_000;
+
+/** Takes every connection that is not kept for the superuser; they are given back at the call of what is returned. */
+export async function crowd(server: DatabaseServer): Promise<() => Promise<unknown>> {
+  await server.ask('create role crowd login').catch(() => {});
+  const url = server.url.replace('user=postgres', 'user=crowd');
+  const taken: Client[] = [];
+  await server.cut();
+  for (const end = performance.now() + CROWD_MOST_MS; performance.now() < end;) {
+    const client = new Client({ connectionString: url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      taken.push(client);
+    } catch {
+      // Full; what a platform has got back meanwhile is taken from it again.
+      if ((await server.cut()) === 0) break;
+    }
+  }
+  return () => Promise.all(taken.map((client) => client.end()));
 }
