@@ -31,16 +31,16 @@ export const contract = new Described(
 );
 
 const own = new WeakMap<FastifyInstance, Described>();
-/** Platforms of one test file tell mostly the same, and to compile it takes longer than most tests. */
+/** By their routes. Platforms of one test file have the same, and to compile what they tell takes longer than most tests. */
 const told = new Map<string, Described>();
 
 /** What the platform tells of itself. */
 export function ownDocument(app: FastifyInstance): Described {
   const known = own.get(app);
   if (known) return known;
-  const text = JSON.stringify(withNamedSchemas(app.swagger()));
-  const described = told.get(text) ?? new Described(read(text));
-  told.set(text, described);
+  const routes = app.printRoutes();
+  const described = told.get(routes) ?? new Described(read(JSON.stringify(withNamedSchemas(app.swagger()))));
+  told.set(routes, described);
   own.set(app, described);
   return described;
 }
