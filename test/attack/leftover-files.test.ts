@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask, never, until, untilReady, WEB } from '../drivers/process/test-host.ts';
@@ -46,4 +46,34 @@ test('what an application leaves behind keeps no call waiting and no supervisor 
     throw new Error(readFileSync(join(host.dataDir, 'logs', 'supervisor.log'), 'utf8').slice(-2000));
   });
   assert.ok(!existsSync(home));
+});
+
+test('it is removed with the rights of its application alone: what these do not reach is told, and holds up nobody', async (t) => {
+  if (!mayAttack(t)) return;
+  const host = aHost(t);
+  const driver = await host.driver();
+  const [litter, neighbour] = [host.rollout(WEB, { user: USER }), host.rollout(WEB, { user: NEIGHBOUR })];
+  for (const rollout of [litter, neighbour]) await driver.ensure(rollout, 1, never());
+  const [before] = await untilReady(driver, neighbour);
+  await untilReady(driver, litter);
+  const home = join(host.dataDir, 'replicas', litter.instance, '1-0', 'own', 'home');
+  mkdirSync(join(home, 'of-root'), { mode: 0o700 });
+  writeFileSync(join(home, 'of-root', 'file'), '');
+  writeFileSync(join(home, 'own'), '');
+  await driver.retire(litter.instance, litter.number, 0, 1000);
+  const log = () => readFileSync(join(host.dataDir, 'logs', 'supervisor.log'), 'utf8');
+  await until('it is told', () => log().includes('files not removed yet'));
+  const trash = join(host.dataDir, 'replicas', '.trash');
+  const [grave = ''] = readdirSync(trash);
+  assert.deepEqual(readdirSync(join(trash, grave, 'own', 'home')), ['of-root']);
+  assert.deepEqual(readdirSync(join(trash, grave, 'own', 'home', 'of-root')), ['file']);
+  driver.close();
+  host.killSupervisor();
+  rmSync(join(trash, grave, 'own', 'home', 'of-root'), { recursive: true });
+  const next = await host.open();
+  assert.deepEqual(
+    (await next.observe()).map(({ pid }) => pid),
+    [before?.pid],
+  );
+  await until('the rest is gone', () => readdirSync(trash).length === 0);
 });
