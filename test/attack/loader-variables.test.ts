@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Guard } from '../../src/domain/fences.ts';
-import { never, until, untilReady, WEB } from '../drivers/process/test-host.ts';
+import { never, TestHost, until, untilReady, WEB } from '../drivers/process/test-host.ts';
+import { nodeWithoutPerl } from '../drivers/process/without-perl.ts';
 import { aHost, mayAttack } from './stage.ts';
 
 const USER = 210_101;
@@ -48,9 +49,13 @@ function anObject(t: TestContext): {
 }
 
 /** Who ran the object, once the application is ready and its probe and both hooks have run. */
-async function attack(t: TestContext, unfenced: readonly Guard[]): Promise<Set<string>> {
+async function attack(
+  t: TestContext,
+  unfenced: readonly Guard[],
+  options: { readonly node?: string } = {},
+): Promise<Set<string>> {
   const { object, dir, witnesses } = anObject(t);
-  const host = aHost(t, unfenced);
+  const host = new TestHost(t, { unfenced: new Set(unfenced), ...options });
   const driver = await host.driver();
   const command = ['/bin/true'];
   const rollout = host.rollout(WEB, {
@@ -81,6 +86,17 @@ test('no program of root is loaded with what a tenant names in its variables', a
   if (!mayAttack(t)) return;
   assert.ok((await attack(t, ['handed-variables'])).has('0'), 'without the guard the attack succeeds');
   assert.deepEqual(await attack(t, []), new Set([String(USER)]));
+});
+
+test('nor is one where the host has no perl, and Node hands the variables over', async (t) => {
+  if (!mayAttack(t)) return;
+  const node = nodeWithoutPerl(t);
+  if (node === undefined) return;
+  assert.ok(
+    (await attack(t, ['handed-variables'], { node })).has('0'),
+    'without the guard the attack succeeds',
+  );
+  assert.deepEqual(await attack(t, [], { node }), new Set([String(USER)]));
 });
 
 test('no command line shows a variable of a tenant', async (t) => {

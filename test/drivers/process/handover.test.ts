@@ -1,136 +1,131 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
-import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Handover, handoverWords, type Charge } from '../../../src/drivers/process/supervisor/handover.ts';
-import { PLATFORM_ENV, toolPath } from '../../../src/drivers/process/supervisor/tools.ts';
-import { has } from './machine.ts';
+import { has, isRoot } from './machine.ts';
+import { launched, logOf, never, TestHost, until } from './test-host.ts';
+import { nodeWithoutPerl } from './without-perl.ts';
 
-/** What takes a charge where the host has perl, and where it has not. */
-const programs = { perl: toolPath('perl'), node: '' };
+const USER = 210_191;
+const VARIABLES = {
+  'log-level': 'debug',
+  'a.b': 'ü "$x" \n\t\\ \u{1F7E2}',
+  EMPTY: '',
+  EQUAL: '=a=b==',
+  LONG: 'x'.repeat(120_000),
+  NODE_OPTIONS: '',
+};
+/** Tells what it was given and what it is, byte by byte, with programs that change nothing of it. */
+const TELL = `
+echo "begin $1"
+od -An -v -tx1 /proc/$$/environ | tr -d ' \\n'; echo
+grep -E '^(Sig(Blk|Ign|Cgt)|Uid|Gid|Groups|NoNewPrivs|Cap...):' /proc/self/status
+ls /proc/self/fd | tr '\\n' ' '; echo
+pwd; ulimit -n; umask
+echo "end $1"`;
 
-function aDir(t: TestContext): string {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'openstage-handover-')));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
+async function told(t: TestContext, node: string | undefined): Promise<readonly string[]> {
+  const host = new TestHost(t, node === undefined ? {} : { node });
+  const driver = await host.driver();
+  const record = (what: string) => ['/bin/sh', '-c', `(${TELL}) >"$HOME/$1"`, 'tell', what];
+  const argv = ['/bin/sh', '-c', `(${TELL}) >"$HOME/$1"; exec sleep 100000`, 'tell', 'application'];
+  const rollout = host.rollout(argv, {
+    user: USER,
+    variables: VARIABLES,
+    postStart: { type: 'command', command: record('hook') },
+    readiness: { type: 'command', command: record('probe'), delayMs: 0, timeoutMs: 10_000 },
+  });
+  await driver.ensure(rollout, 1, never());
+  await until('it is ready', async () => (await driver.observe())[0]?.readiness.ready);
+  const [replica] = await driver.observe();
+  assert.ok(replica?.address);
+  const home = join(host.dataDir, 'replicas', rollout.instance, '1-0', 'own', 'home');
+  // Every host has its own directories and port, which are not what is compared.
+  return ['application', 'hook', 'probe'].map((what) => {
+    const [begin = '', environment = '', ...rest] = readFileSync(join(home, what), 'utf8').split('\n');
+    const variables = Buffer.from(environment, 'hex')
+      .toString('latin1')
+      .split('\0')
+      .filter((each) => !/^(PWD|OLDPWD|_|SHLVL)=/.test(each))
+      .toSorted();
+    for (const [name, value] of Object.entries(VARIABLES)) {
+      const expected = Buffer.from(`${name}=${value}`).toString('latin1');
+      assert.ok(variables.includes(expected), `${what} has ${name}`);
+    }
+    return [begin, ...variables, ...rest]
+      .join('\n')
+      .replaceAll(host.dir, '<dir>')
+      .replaceAll(String(replica.address?.port), '<port>')
+      .replaceAll(/^OPENSTAGE_HOME=.*$/gm, '');
+  });
 }
 
-/** What a program became of a charge: what it printed, and why it did not become it. */
-async function handed(t: TestContext, perl: string, charge: Partial<Charge>) {
-  const [command = '', ...args] = handoverWords(perl);
-  const child = spawn(command, args, {
-    env: PLATFORM_ENV,
-    cwd: '/',
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  });
-  t.after(() => child.kill('SIGKILL'));
-  const handover = new Handover(child);
-  let output = '';
-  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const closed = once(child, 'close');
-  await handover.ready;
-  const argv = charge.argv ?? ['/bin/true'];
-  handover.give({ cwd: '/', files: [], env: {}, ...charge, argv });
-  const [code, signal] = await closed;
-  return { output, code, signal, flaw: handover.flaw(argv[0] ?? '') };
-}
+test('without perl application, probe and hook are given the same, to the byte, and are the same', async (t) => {
+  const node = nodeWithoutPerl(t);
+  if (node === undefined) return;
+  assert.deepEqual(await told(t, node), await told(t, undefined));
+});
 
-for (const [name, perl] of Object.entries(programs)) {
-  const isThere = (t: TestContext): t is TestContext =>
-    has(
-      t,
-      perl !== undefined && process.platform === 'linux',
-      `handing over by ${name} needs ${name} and Linux`,
-    );
-
-  test(`${name}: the application gets its words and variables to the byte, and nothing else`, async (t) => {
-    if (!isThere(t)) return;
-    const env = { 'a.b': 'ü "$x" \n', EMPTY: '', BIG: '成'.repeat(40_000), PATH: '/usr/bin:/bin' };
-    const tell = 'console.log(JSON.stringify([process.argv.slice(1), process.env, process.cwd()]))';
-    const cwd = aDir(t);
-    const words = ['-x', 'a b', '', "it's"];
-    const { output, flaw } = await handed(t, perl ?? '', {
-      cwd,
-      env,
-      argv: [process.execPath, '-e', tell, '--', ...words],
-    });
-    assert.equal(flaw, undefined);
-    assert.deepEqual(JSON.parse(output), [words, env, cwd]);
-    const list = ['/bin/ls', '/proc/self/fd'] as const;
-    const open = await handed(t, perl ?? '', { argv: list });
-    assert.equal(open.output, spawnSync(list[0], [list[1]], { encoding: 'utf8' }).stdout, 'no descriptor');
-  });
-
-  test(`${name}: a launch file is a new one of its user alone, whatever was at its name`, async (t) => {
-    if (!isThere(t)) return;
-    const dir = aDir(t);
-    const other = join(dir, 'other');
-    const plants: Readonly<Record<string, (path: string) => void>> = {
-      nothing: () => {},
-      'a file': (path) => writeFileSync(path, 'a much longer content that was there before', { mode: 0o666 }),
-      'a link': (path) => symlinkSync(other, path),
-      'a link to nothing': (path) => symlinkSync(join(dir, 'absent'), path),
-      'a pipe': (path) => void spawnSync('mkfifo', [path]),
-      'a link to a pipe': (path) => {
-        spawnSync('mkfifo', [`${path}.pipe`]);
-        symlinkSync(`${path}.pipe`, path);
-      },
+test('without perl the same programs can be started, and what cannot is told in the same words', async (t) => {
+  const node = nodeWithoutPerl(t);
+  if (node === undefined) return;
+  const outcomes = async (options: { node?: string }) => {
+    const host = new TestHost(t, options);
+    const driver = await host.driver();
+    const place = (name: string, content: string, mode: number): string => {
+      const path = join(host.dir, name);
+      writeFileSync(path, content);
+      chmodSync(path, mode);
+      return path;
     };
-    for (const [what, plant] of Object.entries(plants)) {
-      writeFileSync(other, 'of somebody else');
-      const path = join(dir, what, 'conf', 'app.conf');
-      if (what !== 'nothing') mkdirSync(join(dir, what, 'conf'), { recursive: true });
-      plant(path);
-      const { code, flaw } = await handed(t, perl ?? '', { files: [{ path, content: 'ü new' }] });
-      assert.deepEqual({ what, code, flaw }, { what, code: 0, flaw: undefined });
-      const { mode } = lstatSync(path);
-      assert.deepEqual([lstatSync(path).isFile(), mode & 0o777], [true, 0o600], what);
-      assert.equal(readFileSync(path, 'utf8'), 'ü new', what);
-      assert.equal(readFileSync(other, 'utf8'), 'of somebody else', what);
-      assert.equal(lstatSync(join(dir, 'absent'), { throwIfNoEntry: false }), undefined);
+    const programs: Readonly<Record<string, readonly string[]>> = {
+      'no shebang': [place('plain', 'echo "plain $1"; exec sleep 1000\n', 0o755), 'word'],
+      shebang: [place('bang', '#!/bin/sh -e\necho "bang $1"; exec sleep 1000\n', 0o755), 'word'],
+      'by PATH': ['sh', '-c', 'echo "path word"; exec sleep 1000'],
+      'carriage return': [place('crlf', '#!/bin/sh\r\necho no\r\n', 0o755)],
+      missing: ['/opt/no/such/program'],
+      'missing by PATH': ['no-such-program'],
+      'not executable': [place('closed', '#!/bin/sh\n', 0o644)],
+    };
+    const seen: Record<string, string> = {};
+    for (const [name, argv] of Object.entries(programs)) {
+      const rollout = host.rollout(argv, { user: USER });
+      await driver.ensure(rollout, 1, never());
+      const outcome = await until(`"${name}" has come to something`, async () => {
+        const [each] = await driver.observe(rollout.instance);
+        if (!each) return undefined;
+        const [line] = await logOf(driver, each);
+        return line?.replaceAll(host.dir, '<dir>');
+      });
+      assert.ok(outcome);
+      seen[name] = outcome;
+      await driver.retire(rollout.instance, rollout.number, 0, 0);
     }
-  });
+    return seen;
+  };
+  const plain = await outcomes({});
+  t.diagnostic(JSON.stringify(plain));
+  assert.match(plain['no shebang'] ?? '', /^plain word$/);
+  assert.deepEqual(await outcomes({ node }), plain);
+});
 
-  test(`${name}: what keeps it from becoming the application is told in a sentence`, async (t) => {
-    if (!isThere(t)) return;
-    const dir = aDir(t);
-    const path = join(dir, 'app.conf');
-    mkdirSync(join(path, 'full'), { recursive: true });
-    const script = join(dir, 'script.sh');
-    writeFileSync(script, '#!/bin/sh\n');
-    chmodSync(script, 0o644);
-    const rows: readonly (readonly [Partial<Charge>, string])[] = [
-      [
-        { files: [{ path, content: 'x' }] },
-        `its file ${path} cannot be written: EEXIST; remove what the application put there`,
-      ],
-      [{ cwd: join(dir, 'none') }, 'its working directory cannot be entered: ENOENT'],
-      [{ argv: ['/opt/no/such/program'] }, 'spawn /opt/no/such/program ENOENT'],
-      [{ argv: [script] }, `spawn ${script} EACCES`],
-    ];
-    for (const [charge, sentence] of rows) {
-      const { code, flaw } = await handed(t, perl ?? '', charge);
-      assert.deepEqual([code, flaw], [127, sentence]);
-    }
+test('launch files are written without perl, and never through a link of the application', async (t) => {
+  const node = nodeWithoutPerl(t);
+  if (node === undefined || !has(t, isRoot(), 'it needs a user')) return;
+  const host = new TestHost(t, { node });
+  const driver = await host.driver();
+  const victim = join(host.dir, 'victim');
+  writeFileSync(victim, 'precious', { mode: 0o666 });
+  chmodSync(victim, 0o666);
+  const program = `ln -sf ${victim} "$HOME/../conf/file"; cat "$HOME/../conf/file" | head -c 0; [ -e "$HOME/once" ] && exec sleep 1000; cat "$CONF"; touch "$HOME/once"; exit 3`;
+  const rollout = launched(host.rollout(['/bin/sh', '-c', program], { user: USER }), {
+    env: { CONF: '{{replicaDir}}/conf/file' },
+    files: [{ path: 'conf/file', content: 'given ü {{port}}' }],
   });
-
-  test(`${name}: who is given nothing ends when nobody can give it anything any more`, async (t) => {
-    if (!isThere(t)) return;
-    const [command = '', ...args] = handoverWords(perl);
-    const child = spawn(command, args, {
-      env: PLATFORM_ENV,
-      cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    });
-    t.after(() => child.kill('SIGKILL'));
-    const exit = once(child, 'exit');
-    const handover = new Handover(child);
-    await handover.ready;
-    handover.drop();
-    assert.deepEqual(await exit, [126, null]);
+  await driver.ensure(rollout, 1, never());
+  await until('it runs for the second time', async () => {
+    const [each] = await driver.observe();
+    return each && each.restarts > 0 && each.pid !== undefined;
   });
-}
+  assert.equal(readFileSync(victim, 'utf8'), 'precious');
+});

@@ -46,7 +46,11 @@ my @a = splice @w, 0, shift @w;
 %ENV = (); while (@w) { my $n = shift @w; $ENV{$n} = shift @w }
 exec { $a[0] } @a; fail('exec', $!+0)`;
 
-/** The same, where the host has no perl. */
+/**
+ * The same, where the host has no perl. Node ends with a stack where a program cannot be started, so what the kernel
+ * would refuse is looked for before; a text without a first line for the kernel is the shell's, as with execvp(3). And
+ * Node ignores two signals, which what it becomes would ignore, too.
+ */
 const NODE = `
 const fs = require('node:fs'), path = require('node:path'), os = require('node:os');
 const say = (text) => { try { fs.writeSync(${DESCRIPTOR}, text); } catch {} };
@@ -77,10 +81,22 @@ for (let left = Number(words.shift()); left > 0; left -= 1) {
 try { process.chdir(cwd); } catch (error) { fail('cwd', error); }
 const argv = words.splice(0, Number(words.shift())), env = {};
 while (words.length > 0) env[words.shift()] = words.shift();
+const refuse = (code) => fail('exec', { code });
 const isThere = (file) => { try { fs.accessSync(file, fs.constants.X_OK); return fs.statSync(file).isFile(); } catch { return false; } };
-const found = argv[0].includes('/') ? argv[0] : (env.PATH ?? '').split(':').map((dir) => path.join(dir, argv[0])).find(isThere);
-if (found === undefined || !fs.existsSync(found)) fail('exec', { code: 'ENOENT' });
-if (!isThere(found)) fail('exec', { code: 'EACCES' });
+const must = (file) => { if (!fs.existsSync(file)) refuse('ENOENT'); if (!isThere(file)) refuse('EACCES'); };
+const places = argv[0].includes('/') ? [argv[0]] : (env.PATH ?? '').split(':').map((dir) => path.join(dir, argv[0]));
+let found = places.find(isThere) ?? places.find((file) => fs.existsSync(file)) ?? refuse('ENOENT');
+must(found);
+let start = '';
+try {
+  const file = fs.openSync(found), head = Buffer.alloc(256);
+  start = head.toString('latin1', 0, fs.readSync(file, head));
+  fs.closeSync(file);
+} catch {}
+const script = /^#![ \\t]*([^ \\t\\n\\0]*)/.exec(start);
+if (script) must(script[1]);
+else if (start !== '' && !start.startsWith('\\x7fELF')) { argv.splice(0, 1, '/bin/sh', found); found = '/bin/sh'; }
+for (const signal of ['SIGPIPE', 'SIGXFSZ']) { const none = () => {}; process.on(signal, none).removeListener(signal, none); }
 fs.closeSync(${DESCRIPTOR});
 process.execve(found, argv, env);`;
 
