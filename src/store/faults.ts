@@ -27,6 +27,13 @@ export const storeUnavailable = (cause: unknown): Problem =>
     { cause },
   );
 
+/** Another process writes to the file and does not end. */
+export const storeLocked = (file: string): Problem =>
+  new Problem(
+    'unavailable',
+    `The database ${file} is locked by another program, so nothing was changed. Try again; if it goes on, find the program (fuser ${file}) and end it.`,
+  );
+
 /** The connection broke while the change was being committed, and nobody could tell since whether it was. */
 export const outcomeUnknown = (cause: unknown): Problem =>
   new Problem(

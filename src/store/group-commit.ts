@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Kysely } from 'kysely';
 import { Problem } from '../domain/errors.ts';
-import { storeUnavailable } from './faults.ts';
+import { storeLocked, storeUnavailable } from './faults.ts';
 import { type SqliteConnection, sqliteDialect } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
@@ -11,8 +12,10 @@ interface Limits {
   readonly maxWaiting: number;
   /** A work holds the only writer, so one that awaits something else is cut off. */
   readonly maxWorkMs: number;
+  /** For another process that writes to the same file: a backup that ends, a person with a database shell. */
+  readonly maxLockedMs: number;
 }
-const usualLimits: Limits = { maxBatch: 128, maxWaiting: 4_096, maxWorkMs: 5_000 };
+const usualLimits: Limits = { maxBatch: 128, maxWaiting: 4_096, maxWorkMs: 5_000, maxLockedMs: 2_000 };
 
 interface Waiting {
   /** Runs the work inside the open transaction and tells what to do once that is committed. */
@@ -76,7 +79,7 @@ export class GroupCommit {
   async #commitTogether(batch: readonly Waiting[]): Promise<void> {
     const settled: Settled[] = [];
     try {
-      this.#connection.exec('begin immediate');
+      await beginWithin(this.#limits.maxLockedMs, this.#connection);
       for (const waiting of batch) {
         settled.push(await waiting.run());
         // A full disk ends the whole transaction, with the works before this one.
@@ -115,6 +118,14 @@ export class GroupCommit {
       return { isKept: false, afterCommit: () => reject(error) };
     }
   }
+}
+
+const LOOK_MS = 10;
+
+/** Begins a transaction that writes once no other process does; everything else of this one goes on meanwhile. */
+export async function beginWithin(mostMs: number, connection: SqliteConnection): Promise<void> {
+  for (const end = performance.now() + mostMs; !connection.tryBegin(); await pause(LOOK_MS))
+    if (performance.now() >= end) throw storeLocked(connection.file);
 }
 
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {

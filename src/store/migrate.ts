@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Kysely, sql } from 'kysely';
 import { type Migration as Step, Migrator } from 'kysely/migration';
+import { beginWithin } from './group-commit.ts';
 import { migrations } from './migrations/all.ts';
 import type { Migration, Words } from './migrations/migration.ts';
 import { type PoolSettings, postgresDatabase } from './postgres.ts';
 import { type SqliteConnection, sqliteDialect } from './sqlite.ts';
 import type { Tables } from './tables.ts';
+
+/** At start: another process that migrates, or a backup, ends by then. */
+const LOCKED_MOST_MS = 5_000;
 
 /** What the two databases call the same thing. */
 const sqliteWords: Words = { text: 'text', whole: 'integer', tableEnd: 'strict' };
@@ -22,7 +26,7 @@ export async function migrateSqlite(
 ): Promise<void> {
   const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
   // One transaction for all: a crash in the middle leaves the old tables, and a second process waits.
-  connection.exec('begin immediate');
+  await beginWithin(LOCKED_MOST_MS, connection);
   try {
     await migrate(db, list, sqliteWords, onUnknown);
     connection.exec('commit');

@@ -7,18 +7,20 @@ import {
   type SqliteDatabase,
   type SqliteStatement,
 } from 'kysely';
+import { Problem } from '../domain/errors.ts';
 import { codeOf, isSystemFault, storable, storeUnavailable, type Tap, UniqueViolation } from './faults.ts';
 
-/** How long a statement waits for another process (a backup, a second reader's checkpoint). It blocks the process. */
-const BUSY_TIMEOUT_MS = 2_000;
+/** How long a statement waits for another process. It blocks this one, so whoever may wait longer asks again instead. */
+const BUSY_TIMEOUT_MS = 20;
 
 /** Distinct statements kept prepared; the store has some two hundred. */
 const MAX_PREPARED = 512;
 
+const BUSY = 5;
 /** Result codes of SQLite (the low byte of `errcode`) that say "not now", not "wrong statement". */
 const faultCodes: ReadonlySet<number> = new Set([
   3, // PERM
-  5, // BUSY
+  BUSY,
   6, // LOCKED
   7, // NOMEM
   8, // READONLY
@@ -39,18 +41,22 @@ interface Prepared {
 
 /** One connection to a database file. Statements run at once, in the order in which they are given. */
 export class SqliteConnection {
-  readonly #file: string;
+  readonly file: string;
   readonly #readOnly: boolean;
   readonly #tap: Tap | undefined;
-  /** Absent while closed, and after a fault that left it in doubt: the next call opens the file again. */
+  /** Absent before the first call, while closed, and after a fault that left it in doubt: the next call opens the file. */
   #opened: DatabaseSync | undefined;
   #prepared = new Map<string, Prepared>();
 
   constructor(file: string, readOnly: boolean, tap?: Tap) {
-    this.#file = file;
+    this.file = file;
     this.#readOnly = readOnly;
     this.#tap = tap;
-    this.#opened = this.#open();
+  }
+
+  /** Otherwise the first call does. */
+  open(): void {
+    this.#guard(() => this.#db);
   }
 
   get #db(): DatabaseSync {
@@ -58,12 +64,17 @@ export class SqliteConnection {
   }
 
   #open(): DatabaseSync {
-    const db = new DatabaseSync(this.#file, { readOnly: this.#readOnly, timeout: BUSY_TIMEOUT_MS });
-    // FULL: a commit is on the disk before it is answered, also when the power goes.
-    if (!this.#readOnly)
-      db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864');
-    db.exec('pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000');
-    return db;
+    const db = new DatabaseSync(this.file, { readOnly: this.#readOnly, timeout: BUSY_TIMEOUT_MS });
+    try {
+      // FULL: a commit is on the disk before it is answered, also when the power goes.
+      if (!this.#readOnly)
+        db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864');
+      db.exec('pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -8000');
+      return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   get isInTransaction(): boolean {
@@ -75,6 +86,17 @@ export class SqliteConnection {
       this.#tap?.(sql);
       this.#db.exec(sql);
     });
+  }
+
+  /** Opens a transaction that writes; false: another process writes just now. */
+  tryBegin(): boolean {
+    try {
+      this.exec('begin immediate');
+      return true;
+    } catch (error) {
+      if (error instanceof Problem && isBusy(error.cause)) return false;
+      throw error;
+    }
   }
 
   statement(sql: string): SqliteStatement {
@@ -153,6 +175,12 @@ export class SqliteConnection {
     return typeof found?.['name'] === 'string' ? found['name'] : `${table}(${wanted})`;
   }
 }
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error &&
+  'errcode' in error &&
+  typeof error.errcode === 'number' &&
+  (error.errcode & 0xff) === BUSY;
 
 function bindable(value: unknown): SQLInputValue {
   if (typeof value === 'string') return storable(value);
