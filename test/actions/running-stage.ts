@@ -17,6 +17,7 @@ import { RoutePublisher } from '../../src/tasks/publish-routes.ts';
 import { Collector } from '../../src/reconcile/collector.ts';
 import { Reconciler } from '../../src/reconcile/reconciler.ts';
 import { ENVIRONMENT, openStage, type Answer, type Stage } from '../api/stage.ts';
+import type { Tap } from '../../src/store/faults.ts';
 import { zip } from '../builders/zip.ts';
 import { until } from '../jobs/until.ts';
 import { RememberingIngress, ScriptedDriver } from './scripted-target.ts';
@@ -135,7 +136,7 @@ export class RunningStage {
 
   static async open(
     t: TestContext,
-    settings: Partial<Pick<Settings, 'keepReleases'>> = {},
+    { tap, ...settings }: Partial<Pick<Settings, 'keepReleases'>> & { readonly tap?: Tap } = {},
     admission?: Admission,
   ): Promise<RunningStage> {
     const clock = { skippedMs: 0 };
@@ -145,6 +146,7 @@ export class RunningStage {
     const stage = await openStage(t, {
       now: () => Date.now() + clock.skippedMs,
       ...(admission && { admission }),
+      ...(tap && { tap }),
       wake: () => parts.running?.engine.wake(),
       runtimes: async () => [
         { typeName: 'Custom', displayName: 'Custom', containerDefaultPort: 8080, typeDesc: 'start.sh' },

@@ -20,6 +20,7 @@ import type { GitParts } from '../../src/git/parts.ts';
 import { hashPassword } from '../../src/iam/passwords.ts';
 import { issueToken } from '../../src/iam/tokens.ts';
 import { randomJobIds } from '../../src/jobs/open-job.ts';
+import type { Tap } from '../../src/store/faults.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { insertProject, findProject } from '../../src/store/projects.ts';
 import { grantRole } from '../../src/store/role-assignments.ts';
@@ -249,14 +250,17 @@ export async function openStage(
     readonly git?: Partial<Pick<GitParts, 'reach' | 'hosts'>>;
     readonly grants?: Partial<Grants>;
     readonly admission?: Admission;
+    /** Sees every statement too, from the first on. */
+    readonly tap?: Tap;
   } = {},
 ): Promise<Stage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'openstage-api-'));
   const logged: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const faults: Faults = {};
-  const tap = () => {
+  const tap = (statement: string) => {
     if (faults.next) throw faults.next;
+    changes.tap?.(statement);
   };
   const { url, drop } = await chosenDatabase().place();
   const store = await openStore({ dataDir, log, tap, ...(url !== undefined && { url }) });
@@ -285,7 +289,7 @@ export async function openStage(
     grants: { hostPaths: [], connections: [], mayMount: true, dataDir, ...changes.grants },
   };
   certificate ??= makeCertificate();
-  const { now: _, wake: __, grants: _grants, admission: _admission, git, ...settings } = changes;
+  const { now: _, wake: __, grants: _grants, admission: _admission, tap: _tap, git, ...settings } = changes;
   const { newNonce } = services;
   const api = await createApi({
     services,
@@ -294,6 +298,7 @@ export async function openStage(
     followPushes: () => {},
     runtimes: async () => runtimes,
     notReady: async () => undefined,
+    whyNoRoom: async () => undefined,
     fences: () => [],
     bind: '127.0.0.1',
     httpPort: 0,
