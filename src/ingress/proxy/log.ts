@@ -7,7 +7,7 @@ const MAX_LINES_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
 /**
- * Standard output is the log file, opened for append by who started us. Both files are opened at once, since later the
+ * The log file, which is standard output too for what Node itself says. Both files are opened at once, since later the
  * process may be a user who cannot reach them by name.
  */
 export class Log {
@@ -29,7 +29,11 @@ export class Log {
       this.#rotate();
     }
     if (++this.#lines > MAX_LINES_PER_MINUTE) return;
-    console.log(`${new Date(now).toISOString()} ${message}`);
+    try {
+      writeSync(this.#file, `${new Date(now).toISOString()} ${message}\n`);
+    } catch {
+      // Standard output would take nothing more after one line that did not fit on a full disk.
+    }
   }
 
   #rotate(): void {
