@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { SealedVariable } from '../../../domain/envelope.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
 import { instanceId } from '../../../domain/ids.ts';
+import { overwrite } from './overwrite.ts';
 import { reasonOf } from './reason.ts';
 import type { Placement, ReplicaRecord } from './replica-record.ts';
 import { isPlacement, isReplicaRecord } from './replica-record.ts';
@@ -214,8 +215,13 @@ function makeDir(path: string, mode: number): void {
  */
 function writeWhole(path: string, content: string): void {
   const next = `${path}.next`;
-  writeFileSync(next, content, { mode: 0o600 });
-  renameSync(next, path);
+  try {
+    writeFileSync(next, content, { mode: 0o600 });
+    renameSync(next, path);
+  } catch (error) {
+    rmSync(next, { force: true });
+    if (!overwrite(path, content)) throw error;
+  }
 }
 
 /** In one step, and flushed with the directory that names it: it survives a power loss. */
