@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { Problem } from '../domain/errors.ts';
 import type { InFlight, Route } from '../domain/routes.ts';
 import type { ControlClient } from './control-client.ts';
 import { findOrStart, findProxy } from './proxy-process.ts';
@@ -77,6 +78,18 @@ async function reach(options: IngressOptions): Promise<{ client: ControlClient; 
     }
   }
 }
+
+/** As the proxy tells it, in the system's words. */
+const isOfDisk = (error: unknown): error is Error =>
+  error instanceof Error && /\b(ENOSPC|EDQUOT|EROFS|EIO)\b/.test(error.message);
+
+const notKept = (error: Error) =>
+  new Problem(
+    'unavailable',
+    `The ingress proxy cannot store its routes (${error.message}), so the old ones stay in force; free or repair the disk of the data directory.`,
+    {},
+    { cause: error },
+  );
 
 class ProxyIngress implements Ingress {
   readonly #options: IngressOptions;
@@ -187,7 +200,9 @@ class ProxyIngress implements Ingress {
   async #send(client: ControlClient): Promise<void> {
     const { version } = await client.status();
     const table = { version: version + 1, routes: this.#wanted ?? [] };
-    await client.publish({ op: 'publish', publisher: this.#publisher, table });
+    await client.publish({ op: 'publish', publisher: this.#publisher, table }).catch((error: unknown) => {
+      throw isOfDisk(error) ? notKept(error) : error;
+    });
   }
 
   /** Asked again of the next proxy if this one goes away meanwhile: every request may come twice. */

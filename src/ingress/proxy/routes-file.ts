@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RouteTable } from '../../domain/routes.ts';
 import { readInteger, readRecord, readTable, readText } from './shapes.ts';
@@ -44,21 +45,58 @@ async function readOwn(file: string): Promise<string> {
   }
 }
 
-/** The file is the old one or the new one at every instant, power loss included. */
+/**
+ * The file is the old one or the new one at every instant, power loss included. Only where the disk is full it is
+ * written over: a replica that is to end must be forgotten, since its end may be what frees the disk.
+ */
 export async function writeKept(file: string, kept: Kept): Promise<void> {
+  const content = JSON.stringify({ format: FORMAT, ...kept });
   const next = `${file}.next`;
-  const handle = await open(next, 'w', 0o600);
   try {
-    await handle.writeFile(JSON.stringify({ format: FORMAT, ...kept }));
-    await handle.datasync();
-  } finally {
-    await handle.close();
+    await writeFlushed(next, content);
+    await rename(next, file);
+  } catch (error) {
+    await rm(next, { force: true });
+    if (!(await overwrite(file, content))) throw error;
+    return;
   }
-  await rename(next, file);
   const directory = await open(dirname(file), constants.O_RDONLY);
   try {
     await directory.sync();
   } finally {
     await directory.close();
+  }
+}
+
+async function writeFlushed(file: string, content: string): Promise<void> {
+  const handle = await open(file, 'w', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Of which `blocks` counts. */
+const BLOCK_BYTES = 512;
+
+/** In the blocks that the file has already. False: there is no such file, or the content does not fit. */
+async function overwrite(file: string, content: string): Promise<boolean> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, constants.O_RDWR | constants.O_NOFOLLOW);
+    const { size, blocks } = await handle.stat();
+    const bytes = Buffer.from(content);
+    if (bytes.length > blocks * BLOCK_BYTES) return false;
+    // Blanks after it mean nothing in JSON.
+    const whole = Buffer.concat([bytes, Buffer.alloc(Math.max(0, size - bytes.length), ' ')]);
+    const { bytesWritten } = await handle.write(whole, 0, whole.length, 0);
+    await handle.datasync();
+    return bytesWritten === whole.length;
+  } catch {
+    return false;
+  } finally {
+    await handle?.close();
   }
 }
