@@ -209,11 +209,13 @@ export async function startPlatform(
     keepHistoryMs: settings.keepHistory,
     log,
   });
+  const disk = diskNeeded(data.path);
+  const room = new Readiness([disk]);
   const readiness = new Readiness([
     storeNeeded(store),
     supervisorNeeded(() => driver.reach()),
     proxyNeeded(() => ingress.inFlight()),
-    diskNeeded(data.path),
+    disk,
   ]);
   const api = await createApi({
     services,
@@ -222,6 +224,7 @@ export async function startPlatform(
     followPushes: () => pushes.wake(),
     runtimes: () => describeRuntimes(locator),
     notReady: () => readiness.lacking(),
+    whyNoRoom: () => room.lacking(),
     fences: () => driver.fences(),
     bind: settings.bind,
     httpPort: settings.httpPort,

@@ -34,6 +34,7 @@ export function auditedStore(store: Store, clock: Clock): Store {
   return {
     read: store.read,
     check: () => store.check(),
+    keepReserve: () => store.keepReserve(),
     close: () => store.close(),
     write(work) {
       const change = underWay.getStore();

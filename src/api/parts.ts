@@ -21,6 +21,8 @@ declare module 'fastify' {
     permission?: Permission | 'public' | 'own';
     /** A temporary key may ask for it, although it changes something of identity: nothing of that outlasts the key. */
     endsWithKey?: boolean;
+    /** It is accepted on a full disk too. */
+    mayFreeRoom?: boolean;
   }
 }
 
@@ -42,6 +44,8 @@ export interface ApiSettings {
   readonly runtimes: () => Promise<readonly RuntimeInfo[]>;
   /** A sentence on what is not ready; undefined when all is. */
   readonly notReady: () => Promise<string | undefined>;
+  /** A sentence on the disk where it is full. */
+  readonly whyNoRoom: () => Promise<string | undefined>;
   /** What holds applications apart on this host, as it was found. */
   readonly fences: () => readonly FenceSeen[];
   readonly bind: string;

@@ -25,6 +25,7 @@ import { drain, limitBodyTime, listen, makeListener, newRequestId, track } from 
 import { addOpenApi } from './openapi.ts';
 import { packageRoutes } from './packages.ts';
 import type { ApiSettings, Parts } from './parts.ts';
+import { addRoom } from './room.ts';
 import { quotaRoutes } from './quotas.ts';
 import { identifiedBy } from './session.ts';
 import { v2Routes } from './v2/routes.ts';
@@ -121,6 +122,7 @@ export async function createApi(settings: ApiSettings): Promise<Api> {
   const signatures = new Signatures({ keys, locks, now: services.now });
   const homes = new HomeOfProjects(services.store);
   const routes = addGuard(app, { authenticator, signatures, homes });
+  addRoom(app, settings.whyNoRoom);
   addAudit(app, settings.services.store, services);
 
   await addOpenApi(app, settings.version);

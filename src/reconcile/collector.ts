@@ -68,6 +68,7 @@ export class Collector {
       ...rows.map((work) => () => store.write(work)),
       () => this.#collectArtifacts(),
       () => this.#collectBuilds(),
+      () => store.keepReserve(),
     ];
     const faults: unknown[] = [];
     for (const step of steps) await step().catch((error: unknown) => faults.push(error));

@@ -6,6 +6,7 @@ import { GroupCommit } from './group-commit.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { postgresDatabase, PostgresWriter } from './postgres.ts';
 import { type Holder, holderText, Place } from './postgres-place.ts';
+import { keepReserve } from './reserve.ts';
 import { Sockets } from './sockets.ts';
 import { SqliteConnection, sqliteDialect } from './sqlite.ts';
 import { SqliteFiles } from './sqlite-files.ts';
@@ -29,6 +30,8 @@ export interface Store {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Throws where it cannot be read or may not be written now. */
   check(): Promise<void>;
+  /** Sees to it that a full disk does not keep the database from taking what frees it; for now and then. */
+  keepReserve(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -75,15 +78,18 @@ async function openSqlite({ dataDir, tap, log }: StoreSettings): Promise<Store> 
   }
   // A connection of its own: it sees what is committed, never a transaction under way.
   const reader = new SqliteConnection(file, true, tap);
+  reader.open();
   const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) });
   const commits = new GroupCommit(writer);
   const files = new SqliteFiles(file);
+  const write: Store['write'] = async (work) => {
+    files.assertThere();
+    return commits.write(work);
+  };
   return {
     read,
-    async write(work) {
-      files.assertThere();
-      return commits.write(work);
-    },
+    write,
+    keepReserve: () => keepReserve(file, { read, write }),
     async check() {
       files.assertThere();
       await look(read);
@@ -120,6 +126,8 @@ async function openPostgres({ log, tap, place }: StoreSettings, url: string): Pr
   return {
     read: db,
     write: (work) => writer.write(work),
+    // Its disk is its server's.
+    keepReserve: () => Promise.resolve(),
     async check() {
       held?.assertHeld();
       await look(db);

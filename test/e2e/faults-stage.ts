@@ -14,6 +14,7 @@ import { zip } from '../builders/zip.ts';
 import { daemon, type Daemon } from '../crash/processes.ts';
 import { Victim } from '../crash/victim.ts';
 import { Deployer, type Outcome } from './deployer.ts';
+import type { SmallDisk } from './small-disk.ts';
 
 const MOST_MS = 120_000;
 const ANSWER_MOST_MS = 60_000;
@@ -27,6 +28,8 @@ export interface FaultSettings {
   readonly url?: string;
   /** Called once nothing of the platform is left. */
   readonly drop?: () => Promise<void>;
+  /** Where its data directory is; absent: on the machine's own. */
+  readonly disk?: SmallDisk;
 }
 
 /** A platform of processes of its own, to which something happens while it deploys. */
@@ -42,18 +45,20 @@ export class FaultStage {
 
   static async start(
     t: TestContext,
-    { through = [], more = [], url, drop }: FaultSettings = {},
+    { through = [], more = [], url, drop, disk }: FaultSettings = {},
   ): Promise<FaultStage> {
-    const dataDir = mkdtempSync(join(tmpdir(), 'openstage-faults-'));
+    const dataDir = disk?.dataDir ?? mkdtempSync(join(tmpdir(), 'openstage-faults-'));
     chmodSync(dataDir, 0o711);
     const victim = new Victim(dataDir, url, { root: '.', node: process.execPath, through });
     const stage = new FaultStage(t, victim);
     t.after(async () => {
+      disk?.free();
       await victim.kill('SIGTERM');
       const down = spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
       assert.equal(down.status, 0, down.stderr.toString());
       removeData(dataDir);
       await drop?.();
+      disk?.release();
     });
     await victim.start(undefined, ['--app-users', usersOfItsOwn(), ...more]);
     await stage.signIn();
@@ -120,9 +125,35 @@ export class FaultStage {
     return goOn;
   }
 
+  /** Any call; where the answer is "not now", it says when to come again. */
+  async asked(path: string, init: { readonly method?: string; readonly body?: string } = {}): Promise<Said> {
+    const { platform, client } = this.deployer;
+    const answer = await fetch(`${platform.httpUrl}${path}`, {
+      headers: { 'X-Auth-Token': client.token, 'Content-Type': 'application/json' },
+      signal: AbortSignal.timeout(ANSWER_MOST_MS),
+      ...init,
+    });
+    const text = await answer.text();
+    if (answer.status === 503)
+      assert.match(answer.headers.get('Retry-After') ?? '', /^\d+$/, `${path}: ${text}`);
+    return { status: answer.status, text };
+  }
+
+  /** As a client that comes again for as long as it is told to. */
+  async insisted(method: string, path: string, body?: unknown): Promise<unknown> {
+    const init = { method, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    let last: Said | undefined;
+    await until(`${method} ${path} is accepted`, async () => {
+      last = await this.asked(path, init);
+      return last.status !== 503;
+    });
+    assert.equal(last?.status, 200, last?.text);
+    return JSON.parse(last?.text ?? '');
+  }
+
   /** Every kind of reading is answered: done, or not now and when to come again. */
   async answers(instance: string): Promise<readonly number[]> {
-    const { platform, client, cas } = this.deployer;
+    const { cas } = this.deployer;
     const paths = [
       instance,
       `${instance}/snapshots`,
@@ -132,18 +163,17 @@ export class FaultStage {
     ];
     return Promise.all(
       paths.map(async (path) => {
-        const answer = await fetch(`${platform.httpUrl}${path}`, {
-          headers: { 'X-Auth-Token': client.token },
-          signal: AbortSignal.timeout(ANSWER_MOST_MS),
-        });
-        const text = await answer.text();
-        const said = `${path}: ${answer.status} ${text}`;
-        assert.ok(answer.ok || answer.status === 503, said);
-        if (answer.status === 503) assert.match(answer.headers.get('Retry-After') ?? '', /^\d+$/, said);
-        return answer.status;
+        const { status, text } = await this.asked(path);
+        assert.ok(status === 200 || status === 503, `${path}: ${status} ${text}`);
+        return status;
       }),
     );
   }
+}
+
+export interface Said {
+  readonly status: number;
+  readonly text: string;
 }
 
 /** Other platforms of this machine have applications too, whose sockets are not to be taken for these. */

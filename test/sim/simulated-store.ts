@@ -32,6 +32,7 @@ export async function openInMemory(): Promise<SimulatedDatabase> {
     read,
     write: (work) => commits.write(work),
     check: () => Promise.resolve(),
+    keepReserve: () => Promise.resolve(),
     async close() {
       await commits.close();
       await read.destroy();

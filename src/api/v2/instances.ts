@@ -225,7 +225,7 @@ export const instanceRoutes =
     app.post(
       `${one}/action`,
       {
-        config: { permission: 'servicestage:app:deploy' },
+        config: { permission: 'servicestage:app:deploy', mayFreeRoom: true },
         schema: {
           operationId: 'UpdateInstanceAction',
           tags,
