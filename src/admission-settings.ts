@@ -1,7 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Admission } from './actions/admission.ts';
+import { LOG_PART_BYTES, LOG_PARTS } from './domain/replica-bounds.ts';
 
 const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
 
 interface Sizes {
   readonly quotaInstances: number;
@@ -9,6 +11,10 @@ interface Sizes {
   readonly quotaCores: number;
   readonly quotaMemoryGiB: number;
   readonly quotaPackagesGiB: number;
+  readonly quotaDiskGiB: number;
+  readonly quotaLogMiB: number;
+  readonly quotaReleasesGiB: number;
+  readonly appDiskMiB: number;
   readonly cpuOvercommit: number;
   readonly memoryOvercommit: number;
 }
@@ -21,6 +27,9 @@ export const readAdmission = (settings: Sizes): Admission => ({
     cpuMillis: settings.quotaCores * 1000,
     memoryBytes: settings.quotaMemoryGiB * GIB,
     packageBytes: settings.quotaPackagesGiB * GIB,
+    diskBytes: settings.quotaDiskGiB * GIB,
+    logBytes: settings.quotaLogMiB * MIB,
+    releaseBytes: settings.quotaReleasesGiB * GIB,
   },
   capacity: {
     cpuMillis: availableParallelism() * 1000,
@@ -28,4 +37,5 @@ export const readAdmission = (settings: Sizes): Admission => ({
     cpuOvercommit: settings.cpuOvercommit,
     memoryOvercommit: settings.memoryOvercommit,
   },
+  replica: { diskBytes: settings.appDiskMiB * MIB, logBytes: LOG_PARTS * LOG_PART_BYTES },
 });

@@ -274,6 +274,24 @@ export const rules = {
     'What a project may keep in the package repository, in GiB; 0: any amount',
     integer(0, 1_000_000),
   ),
+  quotaDiskGiB: rule(
+    'OPENSTAGE_QUOTA_DISK_GIB',
+    '0',
+    "Disk that a project's running replicas may have together, in GiB, each counted with OPENSTAGE_APP_DISK_MIB; 0: any amount",
+    integer(0, 1_000_000),
+  ),
+  quotaLogMiB: rule(
+    'OPENSTAGE_QUOTA_LOG_MIB',
+    '0',
+    "Logs that a project's running replicas may have together, in MiB, each counted with 16; 0: any amount",
+    integer(0, 1_000_000_000),
+  ),
+  quotaReleasesGiB: rule(
+    'OPENSTAGE_QUOTA_RELEASES_GIB',
+    '0',
+    "Packages that a project's releases are made of, in GiB: who has as many makes no other release; 0: any amount",
+    integer(0, 1_000_000),
+  ),
   cpuOvercommit: rule(
     'OPENSTAGE_CPU_OVERCOMMIT',
     '16',

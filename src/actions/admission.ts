@@ -1,15 +1,11 @@
+import { largest, less, nothing, isNothing, smallest, sum, times } from '../domain/capacity.ts';
+import { assertFits, assertRoom, assertSurge, type Capacity, type Size } from '../domain/capacity.ts';
 import { limitsOf } from '../domain/flavor.ts';
 import type { InstanceId, ReleaseId } from '../domain/ids.ts';
 import type { Activity } from '../domain/instance.ts';
 import type { Plan } from '../domain/job.ts';
-import {
-  assertFits,
-  assertRoom,
-  assertWithin,
-  type Capacity,
-  type Quotas,
-  type Size,
-} from '../domain/quota.ts';
+import { assertBelow, assertWithin, type Quotas } from '../domain/quota.ts';
+import type { ReleaseContent } from '../domain/release.ts';
 import { findInstance, type Instance } from '../store/instances.ts';
 import type { Store, Tx } from '../store/open.ts';
 import { findRelease } from '../store/releases.ts';
@@ -21,16 +17,18 @@ import {
   holdQuotas,
   listUnreserved,
   putReservation,
+  sumReleases,
   sumReservations,
+  type Held,
 } from '../store/reservations.ts';
 
 /** What the operator lets projects have, and what the host can give. */
 export interface Admission {
   readonly quotas: Quotas;
   readonly capacity: Capacity;
+  /** The bounds of one replica. */
+  readonly replica: { readonly diskBytes: number; readonly logBytes: number };
 }
-
-const nothing: Size = { cpuMillis: 0, memoryBytes: 0 };
 
 /** What takes nothing that is not held already, and is never refused for want of room. */
 const giving: ReadonlySet<Activity> = new Set(['stopping', 'deleting']);
@@ -40,27 +38,61 @@ const giving: ReadonlySet<Activity> = new Set(['stopping', 'deleting']);
  * promised counts from here on, so that two requests at once never both get the last of it.
  */
 export async function admit(
-  { quotas, capacity }: Admission,
+  admission: Admission,
   tx: Tx,
   instance: Instance,
   { activity, plan }: { readonly activity: Activity; readonly plan: Plan },
 ): Promise<void> {
   if (giving.has(activity)) return;
-  const size = sizeOf(await flavorOf(tx, plan.next?.release ?? instance.servingRelease), 1);
+  const { quotas, capacity } = admission;
+  const next = await contentOf(tx, plan.next?.release ?? instance.servingRelease);
+  const size = sizeOf(next);
   if (plan.replicas > 0) assertFits(capacity, size);
   await holdQuotas(tx);
   const { project } = instance;
   if (activity === 'creating') assertWithin(quotas, 'instances', (await countInstances(tx, project)) - 1, 1);
   assertWithin(quotas, 'jobs', await countOpenJobs(tx, project), 1);
-  const held = await findReservation(tx, instance.id);
-  const wanted = largest(held ?? nothing, times(size, plan.replicas));
-  const more = less(wanted, held ?? nothing);
-  if (more.cpuMillis === 0 && more.memoryBytes === 0) return;
+  if (plan.next && making.has(activity) && quotas.releaseBytes > 0)
+    assertBelow(quotas, 'releaseBytes', await sumReleases(tx, project));
+  const held = (await findReservation(tx, instance.id)) ?? { ...nothing, replicas: 0 };
+  const asked = times(size, plan.replicas);
+  const wanted = { ...largest(held, asked), replicas: Math.max(held.replicas, plan.replicas) };
+  const more = { ...less(wanted, held), replicas: wanted.replicas - held.replicas };
+  const surge = plan.next ? await surgeOf(tx, instance, asked, next) : nothing;
+  if (isNothing(more) && more.replicas === 0 && isNothing(surge)) return;
+  await assertQuotas(admission, tx, instance, more);
+  const all = await sumReservations(tx);
+  assertRoom(capacity, sum(all, all.surge), more);
+  // Whoever has to go back from a bad release is not to wait for others.
+  if (activity !== 'rollingBack')
+    assertSurge(capacity, sum(sum(all, all.surge), more), surge, !isNothing(all.surge));
+  await putReservation(tx, instance, wanted, surge);
+}
+
+/** What makes a release that is kept. */
+const making: ReadonlySet<Activity> = new Set(['creating', 'changing']);
+
+async function assertQuotas({ quotas, replica }: Admission, tx: Tx, { project }: Instance, more: Held) {
   const used = await sumReservations(tx, project);
   assertWithin(quotas, 'cpuMillis', used.cpuMillis, more.cpuMillis);
   assertWithin(quotas, 'memoryBytes', used.memoryBytes, more.memoryBytes);
-  assertRoom(capacity, await sumReservations(tx), more);
-  await putReservation(tx, instance, wanted);
+  for (const name of ['diskBytes', 'logBytes'] as const)
+    assertWithin(quotas, name, used.replicas * replica[name], more.replicas * replica[name]);
+}
+
+/** What runs at a time beyond the larger of what serves and what replaces it. */
+async function surgeOf(
+  tx: Tx,
+  { wanted, servingRelease, replicas }: Instance,
+  asked: Size,
+  next: ReleaseContent | undefined,
+): Promise<Size> {
+  if (wanted !== 'running' || servingRelease === undefined || next === undefined) return nothing;
+  if (next.strategy === 'Recreate') return nothing;
+  const serving = sizeOf(await contentOf(tx, servingRelease));
+  const both = smallest(times(serving, replicas), asked);
+  if (next.batches === undefined) return both;
+  return smallest(both, times(largest(serving, sizeOf(next)), next.batches.maxSurge));
 }
 
 /** At the end of a job: an instance holds what runs, or nothing. */
@@ -69,7 +101,7 @@ export async function settleReservation(tx: Tx, id: InstanceId): Promise<void> {
   if (!instance || instance.wanted === 'deleted') return;
   if (instance.wanted === 'stopped' || instance.servingRelease === undefined)
     return deleteReservation(tx, id);
-  await putReservation(tx, instance, sizeOf(await flavorOf(tx, instance.servingRelease), instance.replicas));
+  await putReservation(tx, instance, heldBy(await contentOf(tx, instance.servingRelease), instance.replicas));
 }
 
 /** Instances of the version before hold nothing yet; they are not refused what they have. */
@@ -78,28 +110,18 @@ export async function reserveRunning(store: Store): Promise<void> {
   if (missing.length === 0) return;
   await store.write(async (tx) => {
     for (const { release, replicas, ...instance } of missing)
-      await putReservation(tx, instance, sizeOf(await flavorOf(tx, release), replicas));
+      await putReservation(tx, instance, heldBy(await contentOf(tx, release), replicas));
   });
 }
 
-async function flavorOf(tx: Tx, release: ReleaseId | undefined): Promise<string | undefined> {
-  return release && (await findRelease(tx, release))?.content.flavorId;
+async function contentOf(tx: Tx, release: ReleaseId | undefined): Promise<ReleaseContent | undefined> {
+  return release && (await findRelease(tx, release))?.content;
 }
 
-const sizeOf = (flavorId: string | undefined, replicas: number): Size =>
-  flavorId === undefined ? nothing : times(limitsOf(flavorId), replicas);
+const sizeOf = (content: ReleaseContent | undefined): Size =>
+  content === undefined ? nothing : limitsOf(content.flavorId);
 
-const times = ({ cpuMillis, memoryBytes }: Size, count: number): Size => ({
-  cpuMillis: cpuMillis * count,
-  memoryBytes: memoryBytes * count,
-});
-
-const largest = (left: Size, right: Size): Size => ({
-  cpuMillis: Math.max(left.cpuMillis, right.cpuMillis),
-  memoryBytes: Math.max(left.memoryBytes, right.memoryBytes),
-});
-
-const less = (left: Size, right: Size): Size => ({
-  cpuMillis: left.cpuMillis - right.cpuMillis,
-  memoryBytes: left.memoryBytes - right.memoryBytes,
+const heldBy = (content: ReleaseContent | undefined, replicas: number): Held => ({
+  ...times(sizeOf(content), replicas),
+  replicas,
 });

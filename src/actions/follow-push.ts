@@ -47,6 +47,8 @@ export async function followPush(services: Services, push: GitPush): Promise<Job
       if (error instanceof Problem && error.code === 'instanceBusy') return undefined;
       throw error;
     }
+    // There is room for it when another update has ended.
+    if (error.code === 'quotaExceeded' && error.isPassing) return undefined;
     // It would be refused the next time too.
     await endPush(services, push, error.message);
     throw error;

@@ -1,14 +1,23 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { quotas, quotaNames, type QuotaName } from '../domain/quota.ts';
-import { countInstances, countOpenJobs, sumPackages, sumReservations } from '../store/reservations.ts';
+import {
+  countInstances,
+  countOpenJobs,
+  sumPackages,
+  sumReleases,
+  sumReservations,
+} from '../store/reservations.ts';
 import type { Parts } from './parts.ts';
 import { callerOf } from './session.ts';
 import { errors, nullable, params } from './v2/schemas/shared.ts';
 
 const Quota = Type.Object(
   {
-    name: Type.String({ description: 'instances, jobs, cpu_millis, memory_bytes or package_bytes' }),
+    name: Type.String({
+      description:
+        'instances, jobs, cpu_millis, memory_bytes, package_bytes, disk_bytes, log_bytes or release_bytes',
+    }),
     used: Type.Integer(),
     quota: nullable(Type.Integer({ description: 'null: no bound of its own' })),
     setting: Type.String({ description: 'by which the operator changes it' }),
@@ -23,6 +32,9 @@ const wireNames: Readonly<Record<QuotaName, string>> = {
   cpuMillis: 'cpu_millis',
   memoryBytes: 'memory_bytes',
   packageBytes: 'package_bytes',
+  diskBytes: 'disk_bytes',
+  logBytes: 'log_bytes',
+  releaseBytes: 'release_bytes',
 };
 
 /** What a project may have, and has. */
@@ -44,11 +56,17 @@ export const quotaRoutes =
       async (request) => {
         const { project } = callerOf(request);
         const { read } = services.store;
+        const { cpuMillis, memoryBytes, replicas } = await sumReservations(read, project);
+        const replica = services.admission?.replica ?? { diskBytes: 0, logBytes: 0 };
         const used = {
           instances: await countInstances(read, project),
           jobs: await countOpenJobs(read, project),
-          ...(await sumReservations(read, project)),
+          cpuMillis,
+          memoryBytes,
           packageBytes: await sumPackages(read, project),
+          diskBytes: replicas * replica.diskBytes,
+          logBytes: replicas * replica.logBytes,
+          releaseBytes: await sumReleases(read, project),
         };
         return {
           quotas: quotaNames.map((name) => ({

@@ -9,6 +9,12 @@ export interface Quotas {
   readonly memoryBytes: number;
   /** Of the package repository, by the sizes of its files. */
   readonly packageBytes: number;
+  /** What replicas may have in HOME and EmptyDir, by their bound. */
+  readonly diskBytes: number;
+  /** The same of what they print. */
+  readonly logBytes: number;
+  /** Of packages that releases are made of, each counted once. */
+  readonly releaseBytes: number;
 }
 
 export type QuotaName = keyof Quotas;
@@ -21,9 +27,12 @@ interface Told {
 }
 
 const GIB = 1024 ** 3;
-const short = (value: number): string => String(Number(value.toFixed(2)));
-const gib = (bytes: number): string =>
-  bytes > 0 && bytes < GIB / 100 ? `${bytes} bytes` : `${short(bytes / GIB)} GiB`;
+export const short = (value: number): string => String(Number(value.toFixed(2)));
+const MIB = 1024 ** 2;
+export function gib(bytes: number): string {
+  if (bytes === 0 || bytes >= GIB / 10) return `${short(bytes / GIB)} GiB`;
+  return bytes >= MIB ? `${short(bytes / MIB)} MiB` : `${bytes} bytes`;
+}
 
 export const quotas: Readonly<Record<QuotaName, Told>> = {
   instances: {
@@ -51,6 +60,21 @@ export const quotas: Readonly<Record<QuotaName, Told>> = {
     amount: (value) => `${gib(value)} of packages`,
     todo: 'delete packages that no instance needs',
   },
+  diskBytes: {
+    setting: 'OPENSTAGE_QUOTA_DISK_GIB',
+    amount: (value) => `${gib(value)} of disk for its replicas`,
+    todo: 'choose fewer replicas, or stop instances',
+  },
+  logBytes: {
+    setting: 'OPENSTAGE_QUOTA_LOG_MIB',
+    amount: (value) => `${gib(value)} of logs`,
+    todo: 'choose fewer replicas, or stop instances',
+  },
+  releaseBytes: {
+    setting: 'OPENSTAGE_QUOTA_RELEASES_GIB',
+    amount: (value) => `${gib(value)} of packages in its releases`,
+    todo: 'delete instances that are not needed, with all their releases',
+  },
 };
 
 export const quotaNames: readonly QuotaName[] = [
@@ -59,6 +83,9 @@ export const quotaNames: readonly QuotaName[] = [
   'cpuMillis',
   'memoryBytes',
   'packageBytes',
+  'diskBytes',
+  'logBytes',
+  'releaseBytes',
 ];
 
 /** A Problem where a project would have more than its quota; `used` is without what is asked for. */
@@ -72,61 +99,13 @@ export function assertWithin(limits: Quotas, name: QuotaName, used: number, more
   );
 }
 
-/** What this host can give, and how many times over it is promised. */
-export interface Capacity {
-  readonly cpuMillis: number;
-  readonly memoryBytes: number;
-  readonly cpuOvercommit: number;
-  readonly memoryOvercommit: number;
-}
-
-export interface Size {
-  readonly cpuMillis: number;
-  readonly memoryBytes: number;
-}
-
-/** A Problem where one replica is larger than the host. */
-export function assertFits(capacity: Capacity, replica: Size): void {
-  if (replica.cpuMillis > capacity.cpuMillis) {
-    throw new Problem(
-      'quotaExceeded',
-      `The flavor gives a replica ${short(replica.cpuMillis / 1000)} cores, but this host has ${short(capacity.cpuMillis / 1000)} in all; choose a smaller flavor.`,
-    );
-  }
-  if (replica.memoryBytes > capacity.memoryBytes) {
-    throw new Problem(
-      'quotaExceeded',
-      `The flavor gives a replica ${gib(replica.memoryBytes)} of memory, but this host has ${gib(capacity.memoryBytes)} in all; choose a smaller flavor.`,
-    );
-  }
-}
-
-/** A Problem where all instances of the host together would be promised more than it may promise. */
-export function assertRoom(capacity: Capacity, promised: Size, more: Size): void {
-  const cpu = capacity.cpuMillis * capacity.cpuOvercommit;
-  if (more.cpuMillis > 0 && promised.cpuMillis + more.cpuMillis > cpu) {
-    throw noRoom(
-      `${short(more.cpuMillis / 1000)} cores`,
-      `${short(Math.max(0, cpu - promised.cpuMillis) / 1000)} of ${short(cpu / 1000)}`,
-      `${short(capacity.cpuMillis / 1000)} cores`,
-      'OPENSTAGE_CPU_OVERCOMMIT',
-      capacity.cpuOvercommit,
-    );
-  }
-  const memory = capacity.memoryBytes * capacity.memoryOvercommit;
-  if (more.memoryBytes > 0 && promised.memoryBytes + more.memoryBytes > memory) {
-    throw noRoom(
-      `${gib(more.memoryBytes)} of memory`,
-      `${gib(Math.max(0, memory - promised.memoryBytes))} of ${gib(memory)}`,
-      gib(capacity.memoryBytes),
-      'OPENSTAGE_MEMORY_OVERCOMMIT',
-      capacity.memoryOvercommit,
-    );
-  }
-}
-
-const noRoom = (needed: string, left: string, has: string, setting: string, times: number): Problem =>
-  new Problem(
+/** The same where what is asked for is not known yet: whoever has reached its quota gets no more. */
+export function assertBelow(limits: Quotas, name: QuotaName, used: number): void {
+  const limit = limits[name];
+  if (limit === 0 || used < limit) return;
+  const { setting, amount, todo } = quotas[name];
+  throw new Problem(
     'quotaExceeded',
-    `The request needs ${needed} more, and this host may still promise ${left} (it has ${has}, promised ${times} times over: ${setting}); choose a smaller flavor or fewer replicas, stop instances, or have the operator raise that setting.`,
+    `This project may have ${amount(limit)} (${setting}); it has ${amount(used)}: ${todo}, or have the operator raise the quota.`,
   );
+}

@@ -1,3 +1,7 @@
+/** Of what a replica prints: the newest part, and one older one. */
+export const LOG_PART_BYTES = 8 * 1024 * 1024;
+export const LOG_PARTS = 2;
+
 /** What holds one replica, in numbers. Absent: nothing bounds it on this host. */
 export interface ReplicaBounds {
   readonly memoryBytes?: number;

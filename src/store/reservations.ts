@@ -1,4 +1,4 @@
-import type { Size } from '../domain/quota.ts';
+import { nothing, type Size } from '../domain/capacity.ts';
 import {
   instanceId,
   projectId,
@@ -21,21 +21,38 @@ export async function holdQuotas(tx: Tx): Promise<void> {
   await tx.selectFrom('facts').select('name').where('name', '=', LOCK).forUpdate().execute();
 }
 
-export async function findReservation(db: Db, instance: InstanceId): Promise<Size | undefined> {
+/** What instances are promised: of cores and memory, and how many replicas may have disk and log. */
+export interface Held extends Size {
+  readonly replicas: number;
+}
+
+/** What is added until the update that is under way has ended. */
+export interface Promised extends Held {
+  readonly surge: Size;
+}
+
+export async function findReservation(db: Db, instance: InstanceId): Promise<Held | undefined> {
   const row = await db
     .selectFrom('reservations')
-    .select(['cpu_millis', 'memory_bytes'])
+    .select(['cpu_millis', 'memory_bytes', 'replicas'])
     .where('instance_id', '=', instance)
     .executeTakeFirst();
-  return row && { cpuMillis: row.cpu_millis, memoryBytes: row.memory_bytes };
+  return row && { cpuMillis: row.cpu_millis, memoryBytes: row.memory_bytes, replicas: row.replicas };
 }
 
 export async function putReservation(
   tx: Tx,
   { id, project }: { readonly id: InstanceId; readonly project: ProjectId },
-  { cpuMillis, memoryBytes }: Size,
+  { cpuMillis, memoryBytes, replicas }: Held,
+  surge: Size = nothing,
 ): Promise<void> {
-  const size = { cpu_millis: cpuMillis, memory_bytes: memoryBytes };
+  const size = {
+    cpu_millis: cpuMillis,
+    memory_bytes: memoryBytes,
+    replicas,
+    surge_cpu_millis: surge.cpuMillis,
+    surge_memory_bytes: surge.memoryBytes,
+  };
   await tx
     .insertInto('reservations')
     .values({ instance_id: id, project_id: project, ...size })
@@ -48,16 +65,24 @@ export async function deleteReservation(tx: Tx, instance: InstanceId): Promise<v
 }
 
 /** Of a project, or where none is named of all. */
-export async function sumReservations(db: Db, project?: ProjectId): Promise<Size> {
+export async function sumReservations(db: Db, project?: ProjectId): Promise<Promised> {
   const row = await db
     .selectFrom('reservations')
     .select((eb) => [
       eb.fn.sum<number | string | null>('cpu_millis').as('cpu'),
       eb.fn.sum<number | string | null>('memory_bytes').as('memory'),
+      eb.fn.sum<number | string | null>('replicas').as('replicas'),
+      eb.fn.sum<number | string | null>('surge_cpu_millis').as('surgeCpu'),
+      eb.fn.sum<number | string | null>('surge_memory_bytes').as('surgeMemory'),
     ])
     .$if(project !== undefined, (query) => query.where('project_id', '=', project ?? ''))
     .executeTakeFirstOrThrow();
-  return { cpuMillis: Number(row.cpu ?? 0), memoryBytes: Number(row.memory ?? 0) };
+  return {
+    cpuMillis: Number(row.cpu ?? 0),
+    memoryBytes: Number(row.memory ?? 0),
+    replicas: Number(row.replicas ?? 0),
+    surge: { cpuMillis: Number(row.surgeCpu ?? 0), memoryBytes: Number(row.surgeMemory ?? 0) },
+  };
 }
 
 export async function countInstances(db: Db, project: ProjectId): Promise<number> {
@@ -87,6 +112,23 @@ export async function sumPackages(db: Db, project: ProjectId): Promise<number> {
     .selectFrom('packages')
     .select((eb) => eb.fn.sum<number | string | null>('size').as('bytes'))
     .where('project_id', '=', project)
+    .executeTakeFirstOrThrow();
+  return Number(bytes ?? 0);
+}
+
+/** Of the packages that releases of the project are made of, each counted once. */
+export async function sumReleases(db: Db, project: ProjectId): Promise<number> {
+  const { bytes } = await db
+    .selectFrom('artifacts')
+    .select((eb) => eb.fn.sum<number | string | null>('size').as('bytes'))
+    .where('digest', 'in', (query) =>
+      query
+        .selectFrom('releases')
+        .select('digest')
+        .where('project_id', '=', project)
+        .where('digest', 'is not', null)
+        .$narrowType<{ digest: string }>(),
+    )
     .executeTakeFirstOrThrow();
   return Number(bytes ?? 0);
 }

@@ -211,6 +211,9 @@ export interface Tables {
     project_id: string;
     cpu_millis: number;
     memory_bytes: number;
+    replicas: Generated<number>;
+    surge_cpu_millis: Generated<number>;
+    surge_memory_bytes: Generated<number>;
   };
   releases: {
     id: string;

@@ -8,14 +8,21 @@ import { INVALID } from './refuse-all.ts';
 import { openStage, type Stage } from './stage.ts';
 
 const GIB = 1024 ** 3;
-const none = { instances: 0, jobs: 0, cpuMillis: 0, memoryBytes: 0, packageBytes: 0 };
+const none = {
+  ...{ instances: 0, jobs: 0, cpuMillis: 0, memoryBytes: 0 },
+  ...{ packageBytes: 0, diskBytes: 0, logBytes: 0, releaseBytes: 0 },
+};
 const host = { cpuMillis: 4_000, memoryBytes: 8 * GIB, cpuOvercommit: 100, memoryOvercommit: 100 };
 
 const bounded = (
   limits: Partial<Admission['quotas']>,
   capacity: Partial<Admission['capacity']> = {},
 ): { readonly admission: Admission } => ({
-  admission: { quotas: { ...none, ...limits }, capacity: { ...host, ...capacity } },
+  admission: {
+    quotas: { ...none, ...limits },
+    capacity: { ...host, ...capacity },
+    replica: { diskBytes: 1, logBytes: 1 },
+  },
 });
 
 const create = (stage: Stage, at: string, name: string, changes: object = {}) =>
@@ -47,7 +54,7 @@ test('an instance too many is refused by its quota, and of many at once exactly 
     url: `/openstage/v1/${other.project}/quotas`,
     headers: { 'x-auth-token': other.token },
   });
-  assert.deepEqual(theirs.each('quotas', 'used'), [0, 0, 0, 0, 0]);
+  assert.deepEqual(theirs.each('quotas', 'used'), [0, 0, 0, 0, 0, 0, 0, 0]);
 });
 
 test('memory and cores are counted by flavor and replicas, also of requests that come at once', async (t) => {
@@ -106,10 +113,24 @@ test('a flavor larger than the host, and more than the host may promise, is refu
   const memory = await create(stage, at, 'memory', { flavor_id });
   assert.match(
     memory.text('error_msg'),
-    /needs 7 GiB of memory more, and this host may still promise 2 GiB of 16 GiB \(it has 8 GiB, promised 2 times over: OPENSTAGE_MEMORY_OVERCOMMIT\)/,
+    /^The request needs 7 GiB of memory more, but of the 16 GiB that this host may promise \(2 times the 8 GiB that it has: OPENSTAGE_MEMORY_OVERCOMMIT\) 2 GiB are left; choose a smaller flavor or fewer replicas, stop instances, or have the operator raise that setting\.$/,
   );
   const cores = await create(stage, at, 'cores', { flavor_id: 'CUSTOM-1G:4C-1C:1Gi-1Gi' });
-  assert.match(cores.text('error_msg'), /needs 4 cores more, .*OPENSTAGE_CPU_OVERCOMMIT/);
+  assert.match(
+    cores.text('error_msg'),
+    /needs 4 cores more, but of the 4 cores .*OPENSTAGE_CPU_OVERCOMMIT\) 3.8 are left/,
+  );
+});
+
+test('ninety-two small replicas fit on 23 GiB as it is set by default, and the next one is told why not', async (t) => {
+  const capacity = { cpuMillis: 8_000, memoryBytes: 23 * GIB, cpuOvercommit: 16, memoryOvercommit: 4 };
+  const stage = await openStage(t, bounded({}, capacity));
+  const at = await aComponent(stage);
+  assert.equal((await create(stage, at, 'many', { replica: 92 })).status, 200);
+  assert.match(
+    (await create(stage, at, 'one-more')).text('error_msg'),
+    /needs 1 GiB of memory more, but of the 92 GiB that this host may promise \(4 times the 23 GiB that it has: OPENSTAGE_MEMORY_OVERCOMMIT\) 0 GiB are left/,
+  );
 });
 
 test('packages are bounded by their sizes; one that is replaced counts once', async (t) => {

@@ -10,6 +10,7 @@ import { observation } from './0008-observation.ts';
 import { rolloutContent } from './0009-rollout-content.ts';
 import { timerIndexes } from './0010-timer-indexes.ts';
 import { reservations } from './0011-reservations.ts';
+import { reservedReplicas } from './0012-reserved-replicas.ts';
 
 /** In order; there is no way back, but a backup from before the upgrade. */
 export const migrations: readonly Migration[] = [
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   rolloutContent,
   timerIndexes,
   reservations,
+  reservedReplicas,
 ];

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Unfenced } from '../../../domain/fences.ts';
 import { parseUnfenced } from '../../../domain/fences.ts';
+import { LOG_PART_BYTES } from '../../../domain/replica-bounds.ts';
 import { VERSION } from './protocol.ts';
 
 export interface Arguments {
@@ -30,7 +31,6 @@ export interface Arguments {
 
 const DEFAULT_DISK_MIB = 10_240;
 const DEFAULT_FILES = 500_000;
-const DEFAULT_LOG_BYTES = 8 * 1024 * 1024;
 
 export function readArguments(words: readonly string[]): Arguments {
   const { values } = parseArgs({
@@ -60,7 +60,7 @@ export function readArguments(words: readonly string[]): Arguments {
   const [low = NaN, high = NaN] = need('ports').split('-').map(Number);
   if (!(low >= 1 && high <= 65535 && low <= high))
     throw new Error('--ports: expected two ports such as 20000-29999.');
-  const logBytes = Number(values['log-bytes'] ?? DEFAULT_LOG_BYTES);
+  const logBytes = Number(values['log-bytes'] ?? LOG_PART_BYTES);
   if (!(logBytes > 0)) throw new Error('--log-bytes: expected a positive number.');
   return {
     dataDir: need('data-dir'),

@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
-import { LOG_PARTS, olderPart, rotate, sizeOf } from './logs.ts';
+import { LOG_PARTS } from '../../../domain/replica-bounds.ts';
+import { olderPart, rotate, sizeOf } from './logs.ts';
 
 const MIB = 1024 ** 2;
 const CALM_MS = 1000;

@@ -3,9 +3,6 @@ import { open, rename } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { textFromCut } from '../../../domain/text-end.ts';
 
-/** One older part is kept. */
-export const LOG_PARTS = 2;
-
 export const olderPart = (path: string): string => `${path}.1`;
 
 export const openLog = (path: string): number => openSync(path, 'a', 0o600);

@@ -1,9 +1,8 @@
-import type { ReplicaBounds } from '../../../domain/replica-bounds.ts';
+import { LOG_PARTS, type ReplicaBounds } from '../../../domain/replica-bounds.ts';
 import type { Limits } from '../../../domain/rollout.ts';
 import type { Bounds } from './bound-numbers.ts';
 import { CPU_PERIOD_US, cpuQuotaUs, maxPids } from './cgroup-place.ts';
 import { MAX_DESCRIPTORS } from './entry.ts';
-import { LOG_PARTS } from './logs.ts';
 
 /** The numbers behind the limits and fences that hold a replica. */
 export function toldBounds(enforced: readonly string[], limits: Limits, bounds: Bounds): ReplicaBounds {
