@@ -73,15 +73,7 @@ export async function listAudit(
 
 /** Lines of before `time`, the oldest first. */
 export async function deleteAuditBefore(tx: Tx, time: number, limit: number): Promise<number> {
-  const gone = await tx
-    .selectFrom('audit')
-    .select('id')
-    .where('time', '<', time)
-    .orderBy('time')
-    .limit(limit)
-    .execute();
-  if (gone.length === 0) return 0;
-  const ids = gone.map(({ id }) => id);
-  await tx.deleteFrom('audit').where('id', 'in', ids).execute();
-  return gone.length;
+  const oldest = tx.selectFrom('audit').select('id').where('time', '<', time).orderBy('time').limit(limit);
+  const { numDeletedRows } = await tx.deleteFrom('audit').where('id', 'in', oldest).executeTakeFirst();
+  return Number(numDeletedRows);
 }

@@ -1,10 +1,4 @@
-import {
-  componentId,
-  type ComponentId,
-  type EnvironmentId,
-  type InstanceId,
-  type ProjectId,
-} from '../domain/ids.ts';
+import { componentId, type ComponentId, type EnvironmentId, type ProjectId } from '../domain/ids.ts';
 import { type Instance, type InstanceScope, toInstance } from './instances.ts';
 import type { Db } from './open.ts';
 import { limitOf, type Page, type Paging } from './paging.ts';
@@ -66,46 +60,4 @@ export async function listInstancesOfComponents(
     .execute();
   for (const row of rows) byComponent.get(componentId(row.component_id))?.push(toInstance(row));
   return byComponent;
-}
-
-/** Every live instance of the platform in steps of `limit`, by id, after `after`: for watching and repair. */
-export async function listAllInstances(
-  db: Db,
-  limit: number,
-  after?: InstanceId,
-): Promise<readonly Instance[]> {
-  const rows = await db
-    .selectFrom('instances')
-    .selectAll()
-    .where('delete_time', 'is', null)
-    .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toInstance);
-}
-
-/** As `listAllInstances`, but only those that have replicas or may have: all others look to a target as they did. */
-export async function listInhabitedInstances(
-  db: Db,
-  limit: number,
-  after?: InstanceId,
-): Promise<readonly Instance[]> {
-  const rows = await db
-    .selectFrom('instances')
-    .selectAll()
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('replicas')
-        .select('replicas.instance_id')
-        .union(
-          eb.selectFrom('rollouts').select('rollouts.instance_id').where('rollouts.retire_time', 'is', null),
-        ),
-    )
-    .where('delete_time', 'is', null)
-    .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toInstance);
 }

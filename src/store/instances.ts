@@ -309,15 +309,12 @@ export async function markInstanceDeleted(tx: Tx, id: InstanceId, time: number):
 
 /** Rows of instances that were deleted before `time`, with their releases and rollouts. */
 export async function deleteInstancesGoneBefore(tx: Tx, time: number, limit: number): Promise<number> {
-  const gone = await tx
+  const oldest = tx
     .selectFrom('instances')
     .select('id')
     .where('delete_time', '<', time)
     .orderBy('delete_time')
-    .limit(limit)
-    .execute();
-  if (gone.length === 0) return 0;
-  const ids = gone.map((row) => row.id);
-  await tx.deleteFrom('instances').where('id', 'in', ids).execute();
-  return gone.length;
+    .limit(limit);
+  const { numDeletedRows } = await tx.deleteFrom('instances').where('id', 'in', oldest).executeTakeFirst();
+  return Number(numDeletedRows);
 }

@@ -24,17 +24,26 @@ export async function recordLook(
   look: Look,
   time: number,
 ): Promise<boolean> {
-  const { numUpdatedRows } = await tx
-    .updateTable('instances')
-    .set({ look: look.ended })
-    .where('id', '=', instance.id)
-    .where('delete_time', 'is', null)
-    .where('look', '<=', look.begun)
-    .executeTakeFirst();
-  if (numUpdatedRows !== 1n) return false;
+  if (!(await advanceLook(tx, instance.id, { knownAt: look.begun, to: look.ended }))) return false;
   await deleteOthers(tx, instance.id, look.seen);
   await upsertReplicas(tx, instance.project, look.seen, time);
   return true;
+}
+
+/** Where nothing is known from after `knownAt`; the row is held. */
+async function advanceLook(
+  tx: Tx,
+  instance: InstanceId,
+  { knownAt, to }: { readonly knownAt: number; readonly to: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('instances')
+    .set({ look: to })
+    .where('id', '=', instance)
+    .where('delete_time', 'is', null)
+    .where('look', '<=', knownAt)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 async function deleteOthers(tx: Tx, instance: InstanceId, seen: readonly ReplicaId[]): Promise<void> {
@@ -60,12 +69,7 @@ export async function forgetReplicas(
   moment: number,
 ): Promise<void> {
   const { instance, rollout, keep = 0 } = ended;
-  await tx
-    .updateTable('instances')
-    .set({ look: moment })
-    .where('id', '=', instance)
-    .where('look', '<', moment)
-    .execute();
+  await advanceLook(tx, instance, { knownAt: moment, to: moment });
   await tx
     .deleteFrom('replicas')
     .where('instance_id', '=', instance)

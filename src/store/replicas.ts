@@ -61,23 +61,6 @@ export async function listReplicas(db: Db, instance: InstanceId): Promise<readon
   return rows.map(toObserved);
 }
 
-/** As `listReplicas`, of many; an instance without is not in it. */
-export async function listReplicasOf(
-  db: Db,
-  instances: readonly InstanceId[],
-): Promise<ReadonlyMap<InstanceId, readonly Observed[]>> {
-  if (instances.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('replicas')
-    .select('observed_json')
-    .where('instance_id', 'in', instances)
-    .orderBy('instance_id')
-    .orderBy('rollout')
-    .orderBy('ordinal')
-    .execute();
-  return Map.groupBy(rows.map(toObserved), ({ instance }) => instance);
-}
-
 /** Forgets all of an instance. */
 export async function deleteReplicasOfInstance(tx: Tx, instance: InstanceId): Promise<void> {
   await tx.deleteFrom('replicas').where('instance_id', '=', instance).execute();

@@ -4,12 +4,7 @@ import * as fc from 'fast-check';
 import { componentId, environmentId, hostId, instanceId, jobId, projectId } from '../../src/domain/ids.ts';
 import { UniqueViolation } from '../../src/store/faults.ts';
 import { isHostNameTaken, nextUid } from '../../src/store/instance-claims.ts';
-import {
-  countInstances,
-  listAllInstances,
-  listInstances,
-  listInstancesOfComponents,
-} from '../../src/store/instance-lists.ts';
+import { countInstances, listInstances, listInstancesOfComponents } from '../../src/store/instance-lists.ts';
 import {
   deleteInstancesGoneBefore,
   findInstance,
@@ -218,21 +213,6 @@ for (const { name, create } of databases()) {
       [stored.id],
     );
     assert.deepEqual(byComponent.get(b), []);
-  });
-
-  test(`${name}: all live instances are walked in steps`, async (t) => {
-    const store = await (await create(t)).open();
-    const ids = ['1', '2', '3', '4', '5'].map(instanceId);
-    await store.write(async (tx) => {
-      for (const id of ids) await storeInstance(tx, { id });
-      await markInstanceDeleted(tx, instanceId('3'), 5_000);
-    });
-    const first = await listAllInstances(store.read, 3);
-    const second = await listAllInstances(store.read, 3, first.at(-1)?.id);
-    assert.deepEqual(
-      [first, second].map((step) => step.map((one) => one.id)),
-      [['1', '2', '4'], ['5']],
-    );
   });
 
   test(`${name}: users rise through their range, fill gaps after its end, and run out with a sentence`, async (t) => {

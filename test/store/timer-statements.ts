@@ -5,7 +5,6 @@ import { deleteEmptiedComponents } from '../../src/store/components.ts';
 import { listGitPushes } from '../../src/store/git-pushes.ts';
 import { deleteReleasesDroppedBefore, deleteRolloutsRetiredBefore } from '../../src/store/history.ts';
 import { findHostOwner } from '../../src/store/host-claims.ts';
-import { listAllInstances, listInhabitedInstances } from '../../src/store/instance-lists.ts';
 import {
   deleteInstancesGoneBefore,
   findInstanceEvenDeleted,
@@ -20,10 +19,11 @@ import {
   listOpenJobs,
 } from '../../src/store/jobs.ts';
 import type { Store } from '../../src/store/open.ts';
-import { listReplicasOf } from '../../src/store/replicas.ts';
+import { listReplicas } from '../../src/store/replicas.ts';
 import { listUnretiredRolloutsOf } from '../../src/store/rollouts.ts';
 import { deleteTemporaryKeysExpiredBefore } from '../../src/store/temporary-keys.ts';
 import { deleteTokensExpiredBefore } from '../../src/store/tokens.ts';
+import { findWatched, listSeenTexts, listWatched } from '../../src/store/watched.ts';
 
 /** What the platform asks the store again and again, by itself or before each change, by who asks. */
 export const timers: Readonly<
@@ -34,16 +34,18 @@ export const timers: Readonly<
   'worker: jobs that are held': ({ read }) => listHeld(read, 1_000),
   'worker: its jobs that ended': ({ read }) => listEndedOf(read, 'node:run'),
   'reconciler: all instances': async ({ read }, { id }) => {
-    await listAllInstances(read, 200);
-    await listAllInstances(read, 200, id);
+    await listWatched(read, { driver: 'process', areAll: true, limit: 200 });
+    await listWatched(read, { driver: 'process', areAll: true, limit: 200, after: id });
   },
   'reconciler: instances with replicas': async ({ read }, { id }) => {
-    await listInhabitedInstances(read, 200);
-    await listInhabitedInstances(read, 200, id);
+    await listWatched(read, { driver: 'process', areAll: false, limit: 200 });
+    await listWatched(read, { driver: 'process', areAll: false, limit: 200, after: id });
+    await listSeenTexts(read, [id]);
   },
   'reconciler: one instance': async ({ read }, { id }) => {
+    await findWatched(read, id);
     await findInstanceEvenDeleted(read, id);
-    await listReplicasOf(read, [id]);
+    await listReplicas(read, id);
     await listUnretiredRolloutsOf(read, [id]);
     await listOpenJobs(read, id);
   },
