@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
@@ -42,5 +42,19 @@ test('what a supervisor that was killed left is removed by its successor', async
   assert.deepEqual(
     readdirSync(join(host.dataDir, 'replicas')).filter((name) => name !== '.trash'),
     [],
+  );
+});
+
+test('the cgroup of a replica whose files are lost is ended and removed by the next supervisor', async (t) => {
+  if (!mayAttack(t)) return;
+  const { host, driver, rollout } = await running(t, 2);
+  driver.close();
+  host.killSupervisor();
+  rmSync(join(host.dataDir, 'replicas', rollout.instance, '1-0'), { recursive: true });
+  const next = await host.open();
+  assert.equal((await next.observe()).length, 1);
+  await until('its process is gone', () => host.marked(rollout.instance).length === 1);
+  await until('so is its cgroup', () =>
+    replicasIn(cgroupsOf(host.dataDir)).every((dir) => dir.endsWith('-1-1')),
   );
 });
