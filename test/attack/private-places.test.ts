@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Fence } from '../../src/domain/fences.ts';
 import { logOf, never, untilReady, WEB } from '../drivers/process/test-host.ts';
@@ -14,6 +15,8 @@ const fs = require('node:fs');
 const seen = {};
 for (const dir of ['/tmp', '/dev/shm', '/var/tmp']) fs.writeFileSync(dir + '/${name}', 'left behind');
 seen.data = (() => { try { return fs.readdirSync(${JSON.stringify(others)}); } catch (error) { return error.code; } })();
+// What a known name below a directory that may not be listed leads to.
+seen.names = ['replicas', 'builds', 'logs', 'run'].filter((name) => fs.existsSync(${JSON.stringify(`${others}/`)} + name));
 seen.processes = fs.readdirSync('/proc').filter((each) => Number(each) > 0).length;
 seen.fill = 'written';
 try {
@@ -36,7 +39,9 @@ async function attack(t: TestContext, unfenced: readonly Fence[]) {
   assert.ok(replica);
   const line = (await logOf(driver, replica)).findLast((each) => each.startsWith('seen ')) ?? '';
   await driver.retire(rollout.instance, rollout.number, 0, 1000);
-  const seen: { data: string | string[]; processes: number; fill: string } = JSON.parse(line.slice(5));
+  const seen: { data: string | string[]; names: string[]; processes: number; fill: string } = JSON.parse(
+    line.slice(5),
+  );
   return { left: places.filter((place) => existsSync(place)), seen };
 }
 
@@ -45,9 +50,11 @@ test('what a replica puts into common places is its own, bounded by its memory, 
   const open = await attack(t, ['mounts', 'processes', 'ipc']);
   assert.equal(open.left.length, 3, 'without the fences files stay behind');
   assert.ok(open.seen.processes > 3);
+  assert.deepEqual(open.seen.names, ['replicas', 'logs', 'run']);
   const fenced = await attack(t, []);
   assert.deepEqual(fenced.left, []);
   assert.equal(fenced.seen.data, 'EACCES', 'it may pass through the data directory, not look around');
+  assert.deepEqual(fenced.seen.names, ['replicas'], 'nor go by what it knows, but to its own');
   assert.ok(fenced.seen.processes <= 3, `${fenced.seen.processes} processes`);
   assert.equal(fenced.seen.fill, 'ENOSPC');
 });
@@ -59,7 +66,7 @@ test('the holder of a replica ends with it, whoever is killed meanwhile', async 
   const rollout = host.rollout(WEB, { user: USER });
   await driver.ensure(rollout, 1, never());
   const [replica] = await untilReady(driver, rollout);
-  const holders = () => holdersOf(rollout.instance);
+  const holders = () => holdersOf(host.dataDir);
   assert.equal(holders().length > 0, true);
   driver.close();
   host.killSupervisor();
@@ -70,15 +77,19 @@ test('the holder of a replica ends with it, whoever is killed meanwhile', async 
   assert.deepEqual(holders(), []);
 });
 
-/** By the name that unshare was given. */
-function holdersOf(instance: string): string[] {
+/** By the table that unshare was given; names of instances come again in other runs on this machine. */
+function holdersOf(dataDir: string): string[] {
   return readdirSync('/proc')
     .filter((name) => Number(name) > 0)
     .filter((name) => {
       try {
         const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
         const isLiving = !/^State:\tZ/m.test(readFileSync(`/proc/${name}/status`, 'utf8'));
-        return isLiving && words.includes(`openstage-${instance}-1-0`) && words[0]?.endsWith('unshare');
+        return (
+          isLiving &&
+          words[0]?.endsWith('unshare') &&
+          words.some((word) => word.startsWith(join(dataDir, 'replicas')))
+        );
       } catch {
         return false;
       }
