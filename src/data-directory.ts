@@ -45,10 +45,15 @@ export const accessKeyFile = (dataDir: string): string => join(dataDir, 'admin-a
 
 /** Opens or makes the directory, for this process alone: a second platform on it is refused. */
 export async function openDataDirectory(path: string, keyFile = join(path, 'key')): Promise<DataDirectory> {
-  mkdirSync(path, { recursive: true, mode: PASSABLE });
-  chmodSync(path, PASSABLE);
-  for (const name of ['run', 'logs', 'tls']) mkdirSync(join(path, name), { recursive: true, mode: PRIVATE });
-  mkdirSync(join(path, 'tmp'), { recursive: true, mode: PASSABLE });
+  try {
+    mkdirSync(path, { recursive: true, mode: PASSABLE });
+    chmodSync(path, PASSABLE);
+    for (const name of ['run', 'logs', 'tls'])
+      mkdirSync(join(path, name), { recursive: true, mode: PRIVATE });
+    mkdirSync(join(path, 'tmp'), { recursive: true, mode: PASSABLE });
+  } catch (error) {
+    throw notWritable(path, error);
+  }
   const lock = takeLock(path);
   try {
     return await openLocked(path, keyFile, () => lock.close());
@@ -57,6 +62,14 @@ export async function openDataDirectory(path: string, keyFile = join(path, 'key'
     throw error;
   }
 }
+
+/** In place of the system's words, which name a directory below it, and on a read-only disk even the wrong fault. */
+export const notWritable = (path: string, error: unknown): Error =>
+  new Error(
+    `The data directory ${path} cannot be written (${error instanceof Error ? error.message : String(error)}). ` +
+      'Check that its disk is neither full nor read-only and that this user may write there, or name another with --data-dir.',
+    { cause: error },
+  );
 
 async function openLocked(path: string, keyFile: string, release: () => void): Promise<DataDirectory> {
   const hostFile = join(path, 'host-id');

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pino, type Logger } from 'pino';
+import { notWritable } from './data-directory.ts';
 
 /** Of the file that is written, and how many of those before it are kept. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -132,7 +133,7 @@ export function openPlatformLog({
   readonly dataDir: string;
   readonly logLevel: string;
 }): PlatformLog {
-  const file = new LogFile(`${dataDir}/logs/platform.log`);
+  const file = openFile(dataDir);
   const log = pino(
     {
       level: logLevel,
@@ -143,4 +144,12 @@ export function openPlatformLog({
     file,
   );
   return { log, file };
+}
+
+function openFile(dataDir: string): LogFile {
+  try {
+    return new LogFile(`${dataDir}/logs/platform.log`);
+  } catch (error) {
+    throw notWritable(dataDir, error);
+  }
 }
