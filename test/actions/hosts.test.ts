@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { seedPlatform } from '../../src/actions/seed-platform.ts';
 import { assertOwnDatabase, assertReplaceable, hostsOf, removeHost } from '../../src/store/known-hosts.ts';
 import { hostId } from '../../src/domain/ids.ts';
 import { upsertHost } from '../../src/store/hosts.ts';
@@ -26,6 +27,25 @@ test('a new data directory on a used database is refused, with how to take the p
   );
   await assert.rejects(assertReplaceable(store, 'nobody', 'test'), /There is no host nobody/);
   assert.equal((await assertReplaceable(store, HOST, 'test')).id, HOST);
+});
+
+test('a platform that starts asks whether the database is its own, before it makes anything there', async (t) => {
+  const { store, services } = await openStage(t);
+  const starting = seedPlatform(store, {
+    region: 'local',
+    host: { id: hostId('new'), name: 'new' },
+    adminPasswordHash: () => Promise.resolve('none'),
+    adminKey: () => ({ access: 'none', secret: 'none' }),
+    key: services.key,
+    nonce: randomBytes(12),
+    now: 1,
+    newId: randomUUID,
+  });
+  await assert.rejects(starting, /This data directory is new to the database, which belongs to host host-1/);
+  assert.deepEqual(
+    (await hostsOf(store)).map(({ id }) => id),
+    [HOST],
+  );
 });
 
 test('a host is removed once nothing is on record there, never by itself', async (t) => {
