@@ -25,7 +25,7 @@ import {
   whyNotPrivate,
 } from '../../src/drivers/process/supervisor/socket-path.ts';
 import { ControlClient } from '../../src/ingress/control-client.ts';
-import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
+import { isPrivate, proxyPaths } from '../../src/ingress/proxy/paths.ts';
 import { findProxy } from '../../src/ingress/proxy-process.ts';
 import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
 import { mayAttack } from './stage.ts';
@@ -99,7 +99,10 @@ test('one thing that another user could have made is enough to ask nobody there'
   for (const [make, sentence] of foreign) {
     make();
     assert.ok(whyNotPrivate(path)?.startsWith(sentence), whyNotPrivate(path));
+    // The ingress proxy's lies with the routes: nobody else may even enter there.
+    if (sentence.includes(`${place} `) || sentence.endsWith(place)) assert.equal(isPrivate(place), false);
     own();
+    assert.equal(isPrivate(place), true);
   }
   writeFileSync(join(place, 'file'), '');
   assert.match(whyNotPrivate(join(place, 'file')) ?? '', /file belongs to somebody else/);
