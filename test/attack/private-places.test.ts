@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Fence } from '../../src/domain/fences.ts';
-import { logOf, never, untilReady, WEB } from '../drivers/process/test-host.ts';
+import { logOf, never, type TestHost, untilReady, WEB } from '../drivers/process/test-host.ts';
 import { aHost, mayAttack } from './stage.ts';
 
 const USER = 210_122;
@@ -26,11 +26,23 @@ try {
 console.log('seen ' + JSON.stringify(seen));
 ${WEB}`;
 
+/** Below /tmp a data directory would be out of sight for the sake of /tmp alone. */
+function besideTmp(make: () => TestHost): TestHost {
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = '/srv';
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+}
+
 async function attack(t: TestContext, unfenced: readonly Fence[]) {
   const name = `openstage-attack-${process.pid}-${unfenced.length}`;
   const places = ['/tmp', '/dev/shm', '/var/tmp'].map((dir) => `${dir}/${name}`);
   t.after(() => [...places, '/dev/shm/big'].forEach((place) => rmSync(place, { force: true })));
-  const host = aHost(t, unfenced);
+  const host = besideTmp(() => aHost(t, unfenced));
   const driver = await host.driver();
   const limits = { cpuMillis: 1000, memoryBytes: unfenced.length > 0 ? 600 * MIB : 400 * MIB };
   const rollout = host.rollout(spy(name, host.dataDir), { user: USER, limits });
