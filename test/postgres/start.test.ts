@@ -59,7 +59,7 @@ test('a platform whose database cannot be used says why, without its password, a
     const end = await begin(server);
     const address = `${url.replace('/openstage?', `/${database}?`)}&password=not-this-one`;
     const words = ['serve', '--data-dir', dataDir, '--database-url', address, ...freePorts];
-    const { code, err } = await openstage(words).finally(end);
+    const { code, err } = await refusal(words, end);
     assert.equal(code, 1, what);
     assert.match(
       err,
@@ -74,3 +74,12 @@ test('a platform whose database cannot be used says why, without its password, a
     );
   }
 });
+
+/** What the platform says, whose fault is over once it has ended. */
+async function refusal(words: readonly string[], end: () => Promise<unknown>) {
+  try {
+    return await openstage(words);
+  } finally {
+    await end();
+  }
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { componentId, environmentId, hostId, instanceId, jobId, projectId } from '../../src/domain/ids.ts';
+import { componentId, environmentId, hostId, jobId, projectId } from '../../src/domain/ids.ts';
 import { UniqueViolation } from '../../src/store/faults.ts';
 import { isHostNameTaken, nextUid } from '../../src/store/instance-claims.ts';
 import { countInstances, listInstances, listInstancesOfComponents } from '../../src/store/instance-lists.ts';

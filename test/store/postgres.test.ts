@@ -3,8 +3,12 @@ import { test } from 'node:test';
 import { sql } from 'kysely';
 import { Problem } from '../../src/domain/errors.ts';
 import { findFact, setFact } from '../../src/store/facts.ts';
-import type { Tx } from '../../src/store/open.ts';
-import { databases } from './databases.ts';
+import { openStore, type Tx } from '../../src/store/open.ts';
+import { openServer } from '../postgres/server.ts';
+import { until } from '../jobs/until.ts';
+import { databases, silentLog } from './databases.ts';
+
+const isUnavailable = (error: unknown) => error instanceof Problem && error.code === 'unavailable';
 
 /** What only a server with several connections can do; where it is missing, databases() says so. */
 for (const { name, create } of databases().filter((kind) => kind.name === 'PostgreSQL')) {
@@ -45,7 +49,7 @@ for (const { name, create } of databases().filter((kind) => kind.name === 'Postg
       await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(store.read);
       await setFact(tx, 'b', '1');
     });
-    await assert.rejects(broken, (error) => error instanceof Problem && error.code === 'unavailable');
+    await assert.rejects(broken, isUnavailable);
     await store.write((tx) => setFact(tx, 'c', '1'));
     assert.deepEqual([await findFact(store.read, 'a'), await findFact(store.read, 'c')], [undefined, '1']);
   });
@@ -73,11 +77,30 @@ for (const { name, create } of databases().filter((kind) => kind.name === 'Postg
   });
 
   test(`${name}: a server that is not there is refused as "unavailable"`, async () => {
-    const { openStore } = await import('../../src/store/open.ts');
     const url = 'postgresql:///none?host=/nowhere&user=postgres';
-    await assert.rejects(
-      openStore({ url, dataDir: '.', log: { warn() {} } }),
-      (error) => error instanceof Problem && error.code === 'unavailable',
-    );
+    await assert.rejects(openStore({ url, dataDir: '.', log: { warn() {} } }), isUnavailable);
+  });
+
+  test(`${name}: a server that stands still is waited for with a bound, and keeps no store from closing`, async (t) => {
+    const server = await openServer();
+    assert.ok(server);
+    t.after(() => server.cluster.stop());
+    const place = { run: 'one', hostName: 'alpha' };
+    const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind === 'PipeWrap').length;
+    const before = sockets();
+    const store = await openStore({ url: server.url, dataDir: '.', log: silentLog, place });
+    await store.write((tx) => setFact(tx, 'a', '1'));
+    await Promise.all([1, 2, 3].map(() => sql`select pg_sleep(0.5)`.execute(store.read)));
+    const goOn = server.freeze();
+    try {
+      await assert.rejects(findFact(store.read, 'a'), isUnavailable);
+      await store.close();
+      await until('no connection is left, which would keep the process', () => sockets() <= before);
+    } finally {
+      goOn();
+    }
+    const next = await openStore({ url: server.url, dataDir: '.', log: silentLog, place });
+    t.after(() => next.close());
+    assert.equal(await findFact(next.read, 'a'), '1');
   });
 }
