@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { never, SLEEP, TestHost, until } from '../drivers/process/test-host.ts';
-import { cgroupsOf, mayAttack } from './stage.ts';
+import { cgroupsOf, mayAttack, removeDeadCages } from './stage.ts';
 
 async function running(t: TestContext, count: number) {
   const host = new TestHost(t);
@@ -57,4 +59,15 @@ test('the cgroup of a replica whose files are lost is ended and removed by the n
   await until('so is its cgroup', () =>
     replicasIn(cgroupsOf(host.dataDir)).every((dir) => dir.endsWith('-1-1')),
   );
+});
+
+test('the cage of a test file that was killed is removed by the next, that of a living one stays', (t) => {
+  const origin = mkdtempSync(join(tmpdir(), 'openstage-cages-'));
+  t.after(() => rmSync(origin, { recursive: true, force: true }));
+  const { pid: dead } = spawnSync('true');
+  const [living, own] = [process.ppid, process.pid].map((pid) => `openstage-attack-${pid}`);
+  for (const name of [`openstage-attack-${dead}/openstage-a/b-1-0`, living, own, 'another'])
+    mkdirSync(join(origin, name ?? ''), { recursive: true });
+  removeDeadCages(origin);
+  assert.deepEqual(readdirSync(origin).toSorted(), ['another', living, own].toSorted());
 });

@@ -46,6 +46,7 @@ function enterCage(): void {
   cage = ['memory', 'pids'].flatMap((controller) => {
     const origin = join(V1, controller, own.get(controller) ?? '');
     if (!existsSync(join(origin, 'tasks'))) return [];
+    removeDeadCages(origin);
     const dir = join(origin, name);
     mkdirSync(dir);
     if (controller === 'memory') writeFileSync(join(dir, 'memory.limit_in_bytes'), String(CAGE.memoryBytes));
@@ -54,6 +55,25 @@ function enterCage(): void {
     return [{ dir, origin }];
   });
   process.on('exit', leaveCage);
+}
+
+/** Of test files that were killed: nobody else removes them. One in which something still lives stays. */
+export function removeDeadCages(origin: string): void {
+  for (const entry of readdirSync(origin, { withFileTypes: true })) {
+    const pid = Number(/^openstage-attack-(\d+)$/.exec(entry.name)?.[1]);
+    if (entry.isDirectory() && pid > 0 && pid !== process.pid && !existsSync(`/proc/${pid}`))
+      removeEmpty(join(origin, entry.name));
+  }
+}
+
+function removeEmpty(dir: string): void {
+  try {
+    for (const entry of readdirSync(dir, { withFileTypes: true }))
+      if (entry.isDirectory()) removeEmpty(join(dir, entry.name));
+    rmdirSync(dir);
+  } catch {
+    // Another file removed it meanwhile, or it is in use.
+  }
 }
 
 function leaveCage(): void {
