@@ -5,9 +5,10 @@ const MAX_BYTES = 1024 * 1024;
 /** A flood of one kind tells nothing new. */
 const MAX_LINES_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
+const STDOUT = 1;
 
 /**
- * The log file, which is standard output too for what Node itself says. Both files are opened at once, since later the
+ * Standard output is the log file, opened for append by who started us. Both files are opened at once, since later the
  * process may be a user who cannot reach them by name.
  */
 export class Log {
@@ -30,9 +31,9 @@ export class Log {
     }
     if (++this.#lines > MAX_LINES_PER_MINUTE) return;
     try {
-      writeSync(this.#file, `${new Date(now).toISOString()} ${message}\n`);
+      writeSync(STDOUT, `${new Date(now).toISOString()} ${message}\n`);
     } catch {
-      // Standard output would take nothing more after one line that did not fit on a full disk.
+      // The stream over it would take nothing more after one line that did not fit on a full disk.
     }
   }
 
