@@ -14,7 +14,7 @@ import { MOST_ENTRIES } from './builds/disk-watch.ts';
 import { SourceBuilds } from './builds/source-builds.ts';
 import { Steps } from './builds/steps.ts';
 import { openDataDirectory, type DataDirectory } from './data-directory.ts';
-import { NOTHING_UNFENCED, type FenceSeen, type Unfenced } from './domain/fences.ts';
+import { NOTHING_UNFENCED, describeFences, type HostFenceSeen, type Unfenced } from './domain/fences.ts';
 import { DiskBudget } from './domain/disk-budget.ts';
 import { readHostPaths, type Grants } from './domain/grants.ts';
 import type { DriverName, Resource } from './domain/resource.ts';
@@ -47,7 +47,7 @@ import { Reconciler } from './reconcile/reconciler.ts';
 
 export interface Platform {
   /** What the host has of each fence. */
-  readonly fences: readonly FenceSeen[];
+  readonly fences: readonly HostFenceSeen[];
   readonly httpUrl: string;
   readonly httpsHost: string;
   readonly ingressUrl: string;
@@ -125,6 +125,9 @@ export async function startPlatform(
     budget,
   });
   await Promise.all([artifacts.removeLeftovers(), builds.removeLeftovers(), steps.removeLeftovers()]);
+  const stepFences = await steps.fences();
+  if (stepFences.some(({ lack }) => lack !== undefined))
+    log.warn({ fences: stepFences }, `Of build steps: ${describeFences(stepFences).join('. ')}`);
   for (const { size } of await artifacts.list()) budget.count(size);
   for (const { bytes } of await builds.measure()) budget.count(bytes);
   budget.onFull((bytes) => makeRoom({ store, artifacts, builds, budget, now: Date.now, log }, bytes));
@@ -225,7 +228,7 @@ export async function startPlatform(
     runtimes: () => describeRuntimes(locator),
     notReady: () => readiness.lacking(),
     whyNoRoom: () => room.lacking(),
-    fences: () => driver.fences(),
+    fences: () => [...driver.fences(), ...stepFences],
     bind: settings.bind,
     httpPort: settings.httpPort,
     httpsPort: settings.httpsPort,
@@ -252,7 +255,7 @@ export async function startPlatform(
   return {
     ...addresses,
     data,
-    fences: driver.fences(),
+    fences: [...driver.fences(), ...stepFences],
     async stop() {
       await api.close();
       await reconciler.stop();

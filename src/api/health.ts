@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { whatHolds, type FenceSeen } from '../domain/fences.ts';
+import { whatHolds, type HostFenceSeen } from '../domain/fences.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Parts } from './parts.ts';
 import { errors } from './v2/schemas/shared.ts';
@@ -32,7 +32,7 @@ const Version = Type.Object(
 const tags = ['Platform'];
 const security: [] = [];
 
-const wireOf = ({ fence, lack }: FenceSeen) => ({
+const wireOf = ({ fence, lack }: HostFenceSeen) => ({
   name: fence,
   holds: whatHolds(fence),
   in_force: lack === undefined,

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Services } from '../actions/caller.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
-import type { FenceSeen } from '../domain/fences.ts';
+import type { HostFenceSeen } from '../domain/fences.ts';
 import type { Permission } from '../domain/permission.ts';
 import type { GitParts } from '../git/parts.ts';
 import type { Authenticator } from '../iam/authenticate.ts';
@@ -47,7 +47,7 @@ export interface ApiSettings {
   /** A sentence on the disk where it is full. */
   readonly whyNoRoom: () => Promise<string | undefined>;
   /** What holds applications apart on this host, as it was found. */
-  readonly fences: () => readonly FenceSeen[];
+  readonly fences: () => readonly HostFenceSeen[];
   readonly bind: string;
   /** 0 takes a free one. */
   readonly httpPort: number;

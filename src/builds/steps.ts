@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { StepFenceSeen } from '../domain/fences.ts';
 import type { Fence } from './run-step.ts';
 import { removeStepCgroups } from './step-cgroup.ts';
+import { detectStepFences } from './step-fences.ts';
 import { type StepUser, StepUsers } from './step-users.ts';
 
 export interface StepsSettings {
@@ -60,6 +62,11 @@ export class Steps {
   /** At start, before any step. */
   removeLeftovers(): Promise<void> {
     return removeStepCgroups(this.#family());
+  }
+
+  /** What this host has of them. */
+  fences(): Promise<readonly StepFenceSeen[]> {
+    return detectStepFences(this.#range?.low, this.#family(), this.#isUnfenced);
   }
 
   #family(): string {

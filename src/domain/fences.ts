@@ -24,12 +24,37 @@ const isFence = (word: string): word is Fence => Object.hasOwn(holds, word);
 
 export const fences: readonly Fence[] = Object.keys(holds).filter(isFence);
 
-/** One fence as it was found at the start of the supervisor. */
-export interface FenceSeen {
-  readonly fence: Fence;
+/** The same for the steps of builds: install scripts of packages, and builds from code. */
+const stepsHold = {
+  'step-users': 'each build step runs as a user of its own, without the rights of the platform',
+  'step-mounts': 'a build step sees its own tree and no other file of the platform',
+  'step-processes': 'a build step sees its own processes only, and none of them outlives it',
+  'step-memory': 'the memory of a build step is bounded as a whole by the kernel',
+  'step-pids': 'the number of processes and threads of a build step is bounded as a whole by the kernel',
+} as const;
+
+export type StepFence = keyof typeof stepsHold;
+
+export const stepFences: readonly StepFence[] = [
+  'step-users',
+  'step-mounts',
+  'step-processes',
+  'step-memory',
+  'step-pids',
+];
+
+interface Seen<F extends Fence | StepFence> {
+  readonly fence: F;
   /** Why it is missing; absent: it is there. */
   readonly lack?: string;
 }
+
+/** One fence as it was found at the start of the supervisor. */
+export type FenceSeen = Seen<Fence>;
+/** One fence of build steps as it was found at the start of the platform. */
+export type StepFenceSeen = Seen<StepFence>;
+/** Any fence of the host. */
+export type HostFenceSeen = Seen<Fence | StepFence>;
 
 /**
  * Guards of the code, which every machine has. They have names so that a test of an attack can take one away, see the
@@ -66,10 +91,10 @@ export function parseUnfenced(words: string): Unfenced {
 }
 
 /** "the memory of a replica is bounded by its flavor". */
-export const whatHolds = (fence: Fence): string => holds[fence];
+export const whatHolds = (fence: Fence | StepFence): string => ({ ...holds, ...stepsHold })[fence];
 
 /** Two lines for people: which fences are there, and which are missing and why. */
-export function describeFences(seen: readonly FenceSeen[]): readonly string[] {
+export function describeFences(seen: readonly HostFenceSeen[]): readonly string[] {
   const there = seen.filter(({ lack }) => lack === undefined).map(({ fence }) => fence);
   const missing = seen.flatMap(({ fence, lack }) => (lack === undefined ? [] : [`${fence} (${lack})`]));
   return [

@@ -16,7 +16,7 @@ test('a host tells its fences, and one that is left out is told as missing', asy
 
 test('a platform tells the fences of its host where readiness is asked for in detail', async (t) => {
   if (!mayAttack(t)) return;
-  const { platform } = await aPlatform(t, ['mounts']);
+  const { platform } = await aPlatform(t, ['mounts', 'confined-steps']);
   const answer = await fetch(`${platform.httpUrl}/readyz?verbose`);
   const body = await answer.text();
   assert.equal(answer.status, 200, body);
@@ -24,4 +24,16 @@ test('a platform tells the fences of its host where readiness is asked for in de
     JSON.parse(body);
   assert.equal(told.fences.find(({ name }) => name === 'users')?.in_force, true);
   assert.equal(told.fences.find(({ name }) => name === 'mounts')?.in_force, false);
+  const ofSteps = (fences: readonly { readonly name: string; readonly in_force: boolean }[]) =>
+    Object.fromEntries(
+      fences.filter(({ name }) => /^step-/.test(name)).map((each) => [each.name, each.in_force]),
+    );
+  const none = { 'step-mounts': false, 'step-processes': false, 'step-memory': false, 'step-pids': false };
+  assert.deepEqual(ofSteps(told.fences), { 'step-users': true, ...none });
+  const { platform: fenced } = await aPlatform(t);
+  const names = Object.keys({ 'step-users': 0, ...none });
+  assert.deepEqual(
+    fenced.fences.flatMap(({ fence, lack }) => (/^step-/.test(fence) && lack === undefined ? [fence] : [])),
+    names,
+  );
 });
