@@ -94,12 +94,10 @@ type Kind = (typeof kinds)[number];
 /** Instances with two replicas each, whose liveness is asked for. */
 class Field {
   readonly #victim: Victim;
-  readonly #deployer: Deployer;
   readonly #instances: ReadonlyMap<string, string>;
 
-  private constructor(victim: Victim, deployer: Deployer, instances: ReadonlyMap<string, string>) {
+  private constructor(victim: Victim, instances: ReadonlyMap<string, string>) {
     this.#victim = victim;
-    this.#deployer = deployer;
     this.#instances = instances;
   }
 
@@ -122,7 +120,7 @@ class Field {
       assert.equal(outcome.status, 'SUCCEEDED', JSON.stringify(outcome));
       instances.set(name, path);
     }
-    return new Field(victim, deployer, instances);
+    return new Field(victim, instances);
   }
 
   async disturb(kind: Kind, random: Random): Promise<void> {
