@@ -11,6 +11,7 @@ import { listOf } from '../../src/cli/tour/steps.ts';
 import { zip } from '../builders/zip.ts';
 import { Deployer } from '../e2e/deployer.ts';
 import { pause, until, usersOfItsOwn } from '../e2e/faults-stage.ts';
+import { chosenDatabase } from '../store/databases.ts';
 import { differenceOf } from './difference.ts';
 import { applications, daemon, type Daemon } from './processes.ts';
 import { Random } from './random.ts';
@@ -49,11 +50,13 @@ test(`what drifts from what is wanted is put right, with the platform up or down
   const random = new Random(seed);
   const dataDir = mkdtempSync(join(tmpdir(), 'openstage-drift-'));
   chmodSync(dataDir, 0o711);
-  const victim = new Victim(dataDir, undefined);
+  const { url, drop } = await chosenDatabase().place();
+  const victim = new Victim(dataDir, url);
   t.after(async () => {
     await victim.kill('SIGTERM');
     const down = spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
     assert.equal(down.status, 0, down.stderr.toString());
+    await drop();
     removeData(dataDir);
   });
   // Who is stopped does not hear SIGTERM, and is given all of this time.
