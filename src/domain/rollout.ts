@@ -120,12 +120,28 @@ export interface Observed extends ReplicaId {
   readonly runtimeVersion: string;
 }
 
+/** It took more of what all share than it may. */
+export const isOverrun = (exit: Exit | undefined): boolean => exit?.causeCode === 'tookTooMuch';
+/** Who lived so long since it took too much is past it. */
+export const OVERRUN_PAST_MS = 10 * 60_000;
+/** It was ended for that more than once, and lives no longer than from one end to the next. */
+export function isOverrunAgain(
+  { lastExit, restarts, startedAt }: Pick<Observed, 'lastExit' | 'restarts' | 'startedAt'>,
+  now: number,
+): boolean {
+  return (
+    isOverrun(lastExit) && restarts > 1 && (startedAt === undefined || now - startedAt < OVERRUN_PAST_MS)
+  );
+}
+
 export function describeExit(exit: Exit): string {
   return exit.cause === undefined ? howItEnded(exit) : `${howItEnded(exit)}, since ${exit.cause}`;
 }
 
 function howItEnded(exit: Exit): string {
-  if (exit.unknown) return 'unknown (nobody saw it end)';
+  // Whoever took over a process that it did not start sees that it ended, and not how.
+  if (exit.unknown)
+    return exit.cause === undefined ? 'an unknown code (nobody saw it end)' : 'an unknown code';
   if (exit.outOfMemory) return `signal ${exit.signal ?? 'SIGKILL'} (out of memory)`;
   if (exit.signal !== undefined) return `signal ${exit.signal}`;
   return `code ${exit.code ?? 0}`;

@@ -2,7 +2,7 @@ import { Problem } from '../domain/errors.ts';
 import type { InstanceId } from '../domain/ids.ts';
 import type { Health } from '../domain/instance.ts';
 import type { Look, LookClock } from '../domain/look.ts';
-import { describeExit, type Observed } from '../domain/rollout.ts';
+import { describeExit, isOverrunAgain, type Observed } from '../domain/rollout.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { findInstance, updateInstance, type Instance, type InstanceNotes } from '../store/instances.ts';
 import { recordLook } from '../store/observations.ts';
@@ -33,7 +33,7 @@ export async function recordObserved(tx: Tx, id: InstanceId, look: Look, now: nu
   const serving = servingReplicas(instance, known);
   const [first] = serving;
   await updateInstance(tx, id, {
-    health: healthOf(instance, serving, isRecorded || instance.health.observable),
+    health: healthOf(instance, serving, isRecorded || instance.health.observable, now),
     ...(first && { notes: notesOf(first) }),
   });
   return isRecorded;
@@ -51,11 +51,17 @@ function servingReplicas(instance: Instance, seen: readonly Observed[]): readonl
   );
 }
 
-function healthOf(instance: Instance, serving: readonly Observed[], observable: boolean): Health {
+function healthOf(
+  instance: Instance,
+  serving: readonly Observed[],
+  observable: boolean,
+  now: number,
+): Health {
   if (instance.outOfService !== undefined && instance.outOfService === instance.servingRollout)
     return { healthy: 0, observable, detail: 'is being recreated' };
   const healthy = serving.filter(({ readiness }) => readiness.ready).length;
-  const sick = serving.find(({ readiness }) => !readiness.ready);
+  const sick =
+    serving.find(({ readiness }) => !readiness.ready) ?? serving.find((each) => isOverrunAgain(each, now));
   const missing = instance.replicas - serving.length;
   const detail = sick
     ? describeSick(sick)
@@ -67,8 +73,11 @@ function healthOf(instance: Instance, serving: readonly Observed[], observable: 
 
 /** What is wrong with one replica, in a sentence. */
 export function describeSick({ ordinal, lastExit, restarts, readiness }: Observed): string {
-  if (lastExit && restarts > 0)
-    return `Replica ${ordinal} exited with ${describeExit(lastExit)} and was started again ${restarts} times`;
+  if (lastExit && restarts > 0) {
+    const and = lastExit.cause === undefined ? ' and' : ', and';
+    const times = restarts === 1 ? '1 time' : `${restarts} times`;
+    return `Replica ${ordinal} exited with ${describeExit(lastExit)}${and} was started again ${times}`;
+  }
   if (lastExit) return `Replica ${ordinal} exited with ${describeExit(lastExit)}`;
   return `Replica ${ordinal} is not ready: ${readiness.saw}`;
 }

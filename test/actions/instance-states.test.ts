@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hostId, instanceId } from '../../src/domain/ids.ts';
+import type { Observed } from '../../src/domain/rollout.ts';
 import { upsertHost } from '../../src/store/hosts.ts';
 import { findInstance } from '../../src/store/instances.ts';
 import { HOST } from '../api/stage.ts';
@@ -244,4 +245,28 @@ test('hosts that a scale picks are those that its new replicas go to', async (t)
   assert.equal((await running.act(one, 'scale', { replica: 2, hosts: [other] })).status, 'SUCCEEDED');
   assert.deepEqual(driver.asked.at(-1)?.placement.hosts, [other]);
   assert.deepEqual((await stored(running, one)).hosts, [other]);
+});
+
+test('who is ended time and again for what it takes is told so though it runs in between, until that is past', async (t) => {
+  const running = await RunningStage.open(t);
+  const { stage, driver } = running;
+  const one = await running.deployed();
+  const startedAt = Date.now();
+  const cause = 'its files took 70 MiB, more than the 60 of a replica';
+  const lastExit = { signal: 'SIGTERM', causeCode: 'tookTooMuch', cause, at: 1 } as const;
+  const shownAfter = async (change: Partial<Observed>) => {
+    for (const [name, replica] of driver.replicas) driver.replicas.set(name, { ...replica, ...change });
+    await running.look();
+    const shown = await stage.get(one);
+    return [shown.at('status_detail', 'status'), shown.at('status_detail', 'fail_detail')];
+  };
+  assert.deepEqual(await shownAfter({ startedAt, lastExit, restarts: 1 }), ['RUNNING', null]);
+  assert.deepEqual(await shownAfter({ startedAt, lastExit, restarts: 2 }), [
+    'RUNNING',
+    `Replica 0 exited with signal SIGTERM, since ${cause}, and was started again 2 times`,
+  ]);
+  assert.deepEqual(await shownAfter({ startedAt: startedAt - 11 * 60_000, lastExit, restarts: 2 }), [
+    'RUNNING',
+    null,
+  ]);
 });

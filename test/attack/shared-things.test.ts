@@ -39,10 +39,10 @@ async function running(t: TestContext, program: string, unfenced: readonly Guard
 }
 
 for (const [what, program, cause] of [
-  ['ports', TAKER, /it listens on 90 ports beside its own, more than the 64/],
+  ['ports', TAKER, /it listened on 90 ports beside its own, more than the 64/],
   ['descriptors', HOARDER, /open files and sockets, more than the 1024/],
-  ['bytes of the disk', FILLER, /its files take \d+ MiB, more than the 32/],
-  ['files', WRITER, /it has \d+ files, more than the 200/],
+  ['bytes of the disk', FILLER, /its files took \d+ MiB, more than the 32/],
+  ['files', WRITER, /it had \d+ files, more than the 200/],
 ] as const) {
   test(`who takes too many ${what} keeps them where nobody watches`, async (t) => {
     if (!mayAttack(t)) return;

@@ -47,13 +47,14 @@ export function statusDetail({ instance, lastJob, enterpriseProjectId }: Shown):
     everServed: instance.servingRelease !== undefined,
     health: instance.health,
   });
-  const isWell = instance.activity !== undefined || word === 'RUNNING' || word === 'STOPPED';
+  const isWell = instance.activity !== undefined || word === 'STOPPED';
   const reason = instance.health.detail ?? lastJob?.problem?.message;
   return {
     status: word,
     available_replica: instance.health.healthy,
     replica: instance.replicas,
-    fail_detail: isWell ? null : (reason ?? null),
+    // What runs may still be ended time and again, in between.
+    fail_detail: isWell ? null : ((word === 'RUNNING' ? instance.health.detail : reason) ?? null),
     last_job_id: instance.lastJob ?? null,
     last_job_status: lastJob ? jobStatus(lastJob) : null,
     enterprise_project_id: enterpriseProjectId,

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import type { Exit } from '../../../src/domain/rollout.ts';
 import { nextBackoffMs } from '../../../src/drivers/process/supervisor/backoff.ts';
 import {
   isRequest,
@@ -96,4 +97,17 @@ test('waits between starts double, end at half a minute, and begin again after a
   assert.equal(nextBackoffMs(25_600, 10), 30_000);
   assert.equal(nextBackoffMs(30_000, 10), 30_000);
   assert.equal(nextBackoffMs(30_000, 60_000), 100);
+});
+
+test('who takes too much again and again waits longer each time, up to five minutes', () => {
+  const first: Exit = { signal: 'SIGTERM', causeCode: 'tookTooMuch', at: 0 };
+  const waits: number[] = [];
+  let previous: number | undefined = nextBackoffMs(undefined, 60_000, { exit: first, before: undefined });
+  for (let round = 0; round < 7; round += 1) {
+    previous = nextBackoffMs(previous, 80_000, { exit: first, before: first });
+    waits.push(previous / 1000);
+  }
+  assert.deepEqual(waits, [10, 20, 40, 80, 160, 300, 300]);
+  assert.equal(nextBackoffMs(300_000, 20 * 60_000, { exit: first, before: first }), 100);
+  assert.equal(nextBackoffMs(300_000, 10, { exit: { code: 1, at: 0 }, before: first }), 30_000);
 });

@@ -50,7 +50,7 @@ async function lookAtSockets(replicas: readonly Replica[], bounds: Bounds): Prom
     const others = new Set(listening.map(({ port }) => port).filter((port) => !ports.has(port)));
     const most = Math.max(bounds.ports, PORTS_PER_REPLICA * own.length);
     if (others.size > most) {
-      const cause = `it listens on ${others.size} ports beside its own, more than the ${most} of an application`;
+      const cause = `it listened on ${others.size} ports beside its own, more than the ${most} of an application (let it close what it does not need)`;
       for (const replica of own) replica.overrun(cause);
       continue;
     }
@@ -78,7 +78,7 @@ async function lookAtDescriptors(own: readonly Replica[], bounds: Bounds): Promi
     }
   }
   if (sum <= bounds.descriptors) return;
-  const cause = `its processes hold ${sum} open files and sockets, more than the ${bounds.descriptors} of an application`;
+  const cause = `its processes held ${sum} open files and sockets, more than the ${bounds.descriptors} of an application (let it close what it does not need)`;
   for (const replica of own) replica.overrun(cause);
 }
 
@@ -91,19 +91,24 @@ async function lookAtDisk(replicas: readonly Replica[], bounds: Bounds, stop: Ab
     if (user === undefined || stop.aborted) continue;
     if (performance.now() - (countedAt.get(replica) ?? -COUNT_MS) < COUNT_MS) continue;
     const cause = await whyTooLarge(replica.files, user, bounds).catch(
-      (error: unknown) => `its files cannot be counted (${reasonOf(error).split('\n')[0] ?? ''})`,
+      (error: unknown) => `its files could not be counted (${reasonOf(error).split('\n')[0] ?? ''})`,
     );
     countedAt.set(replica, performance.now());
     if (cause !== undefined) replica.overrun(cause);
   }
 }
 
+/** Its files outlive its process, so that another start changes nothing. */
+const advice = (setting: string): string =>
+  `they are kept: let it remove what it does not need as it starts, or have the operator raise ${setting}`;
+
 async function whyTooLarge(files: ReplicaFiles, user: number, bounds: Bounds): Promise<string | undefined> {
   const bytes = await count(files, user, '--block-size=1');
   if (bytes > bounds.diskBytes)
-    return `its files take ${Math.round(bytes / MIB)} MiB, more than the ${Math.round(bounds.diskBytes / MIB)} of a replica`;
+    return `its files took ${Math.round(bytes / MIB)} MiB, more than the ${Math.round(bounds.diskBytes / MIB)} of a replica (${advice('OPENSTAGE_APP_DISK_MIB')})`;
   const inodes = await count(files, user, '--inodes');
-  if (inodes > bounds.files) return `it has ${inodes} files, more than the ${bounds.files} of a replica`;
+  if (inodes > bounds.files)
+    return `it had ${inodes} files, more than the ${bounds.files} of a replica (${advice('OPENSTAGE_APP_FILES')})`;
   return undefined;
 }
 

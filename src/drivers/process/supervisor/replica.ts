@@ -1,5 +1,5 @@
 import type { Exit, Observed, Readiness } from '../../../domain/rollout.ts';
-import { replicaName } from '../../../domain/rollout.ts';
+import { isOverrunAgain, replicaName } from '../../../domain/rollout.ts';
 import { attend } from './attend.ts';
 import { nextBackoffMs } from './backoff.ts';
 import type { Birth } from './birth.ts';
@@ -168,7 +168,11 @@ export class Replica {
   observe(): Observed {
     const seen = observed(this.placement, this.#record, this.#phase, this.#readiness, this.#around.bounds);
     const { readiness } = seen;
-    const saw = [readiness.saw, ...this.#remarks.values()].join('; ');
+    const { cause = '' } = seen.lastExit ?? {};
+    const again = isOverrunAgain(seen, Date.now())
+      ? [`was ended more than once, at last since ${cause}`]
+      : [];
+    const saw = [readiness.saw, ...this.#remarks.values(), ...again].join('; ');
     return { ...seen, readiness: { ...readiness, saw } };
   }
 
@@ -394,7 +398,7 @@ export class Replica {
     const exit = { ...withMemory(seen, this.#record, this.#around.cgroups), ...this.#cause };
     this.#cause = undefined;
     if (exit.outOfMemory === true) tellInLog(this.files, whyOutOfMemory(this.placement.rollout.limits));
-    const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs);
+    const backoffMs = nextBackoffMs(this.#record.backoffMs, livedMs, { exit, before: this.#record.lastExit });
     this.#readiness = { ready: false, code: 'ended', saw: 'its process has ended' };
     this.#save({ ...NO_PROCESS, lastExit: exit, backoffMs });
     this.#around.journal.tell('replica exited', { replica: this.name, exit });
