@@ -315,13 +315,13 @@ export const rules = {
   appDiskMiB: rule(
     'OPENSTAGE_APP_DISK_MIB',
     '10240',
-    'What the directories of one replica may hold, in MiB; it is counted once a minute, and who has more is ended. Taken by the supervisor at its start',
+    'What the directories of one replica may hold, in MiB; it is counted once a minute, and who has more is ended. Taken by the supervisor at its start: a change needs openstage down before the next start',
     integer(16, 16_777_216),
   ),
   appFiles: rule(
     'OPENSTAGE_APP_FILES',
     '500000',
-    'How many files and directories one replica may have, counted with the above',
+    'How many files and directories one replica may have, counted and taken with the above',
     integer(100, 1_000_000_000),
   ),
   buildDiskMiB: rule(
