@@ -70,7 +70,7 @@ export async function receivePush(parts: GitParts, delivery: PushDelivery): Prom
       });
     }
     const branches = announced.pushes.map(({ branch }) => branch).join(', ');
-    const text = `A push to ${branches.slice(0, 200)}; ${followers.length} instances follow.`;
+    const text = `A push to ${branches.slice(0, 200)}; ${followers.length === 1 ? '1 instance follows' : `${followers.length} instances follow`}.`;
     await noteDelivery(tx, hook, { time: now, text });
     return followers.length;
   });

@@ -1,5 +1,5 @@
 import { Problem } from './errors.ts';
-import { gib, short } from './quota.ts';
+import { counted, gib, short } from './quota.ts';
 
 /** What this host can give, and how many times over it is promised. */
 export interface Capacity {
@@ -80,7 +80,7 @@ function lackOf(capacity: Capacity, promised: Size, more: Size): string | undefi
   if (more.cpuMillis > 0 && promised.cpuMillis + more.cpuMillis > cpu) {
     const cores = (millis: number) => short(millis / 1000);
     return (
-      `${cores(more.cpuMillis)} cores more, but of the ${cores(cpu)} cores that this host may promise ` +
+      `${counted(more.cpuMillis / 1000, 'core')} more, but of the ${counted(cpu / 1000, 'core')} that this host may promise ` +
       `(${capacity.cpuOvercommit} times the ${cores(capacity.cpuMillis)} that it has: OPENSTAGE_CPU_OVERCOMMIT) ` +
       `${cores(Math.max(0, cpu - promised.cpuMillis))} are left`
     );

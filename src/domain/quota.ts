@@ -34,20 +34,23 @@ export function gib(bytes: number): string {
   return bytes >= MIB ? `${short(bytes / MIB)} MiB` : `${bytes} bytes`;
 }
 
+export const counted = (value: number, what: string): string =>
+  `${short(value)} ${what}${value === 1 ? '' : 's'}`;
+
 export const quotas: Readonly<Record<QuotaName, Told>> = {
   instances: {
     setting: 'OPENSTAGE_QUOTA_INSTANCES',
-    amount: (value) => `${value} instances`,
+    amount: (value) => counted(value, 'instance'),
     todo: 'delete instances that are not needed',
   },
   jobs: {
     setting: 'OPENSTAGE_QUOTA_JOBS',
-    amount: (value) => `${value} open jobs`,
+    amount: (value) => counted(value, 'open job'),
     todo: 'wait until some have ended',
   },
   cpuMillis: {
     setting: 'OPENSTAGE_QUOTA_CORES',
-    amount: (value) => `${short(value / 1000)} cores`,
+    amount: (value) => counted(value / 1000, 'core'),
     todo: 'choose a smaller flavor or fewer replicas, or stop instances',
   },
   memoryBytes: {

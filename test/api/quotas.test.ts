@@ -65,7 +65,7 @@ test('memory and cores are counted by flavor and replicas, also of requests that
     ],
     [
       { cpuMillis: 2_500 },
-      /may have 2.5 cores \(OPENSTAGE_QUOTA_CORES\); it has 2 cores, and this request needs 1 cores more/,
+      /may have 2.5 cores \(OPENSTAGE_QUOTA_CORES\); it has 2 cores, and this request needs 1 core more/,
     ],
   ] as const) {
     const stage = await openStage(t, bounded(limits));

@@ -42,7 +42,7 @@ test('a signed push is a new release behind the ingress; one whose build fails l
   assert.notEqual(textOf(JSON.parse(textOf(old, 'description')), 'commit'), sha);
   assert.deepEqual(others, [], 'one push was one release');
   const good = await send('GET', hookPath());
-  assert.equal(textOf(good, 'delivery'), 'A push to master; 1 instances follow.');
+  assert.equal(textOf(good, 'delivery'), 'A push to master; 1 instance follows.');
 
   const broken = 'echo "cannot find the compiler" >&2; exit 3';
   await deliver(await git.push('shop/page', { files: { ...files, 'build.sh': broken } }));

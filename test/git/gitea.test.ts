@@ -219,7 +219,7 @@ if (program !== undefined) {
     assert.equal(hook.at('callback_url'), url, hook.raw);
     await write('second');
     await until(async () => (await git.get('/push/pushed')).at('delivery_time') !== null);
-    assert.match((await git.get('/push/pushed')).text('delivery'), /^A push to main; 1 instances follow\.$/);
+    assert.match((await git.get('/push/pushed')).text('delivery'), /^A push to main; 1 instance follows\.$/);
     await new PushFollower({ services: stage.services, clock: systemClock, log: silent }).look();
     const upgraded = await stage.get(`${at}`);
     assert.equal(upgraded.at('instances', 0, 'status_detail', 'status'), 'UPGRADING');
