@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lchown, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +9,18 @@ export const DEPTH_MOST = 256;
 
 /** Node has no openat, but on Linux a path through a descriptor is one: nothing above it can be swapped for a link. */
 const hasDescriptorPaths = process.platform === 'linux';
+
+/**
+ * A name on Linux is bytes. Where they are no UTF-8, each byte above ASCII stands in the text as a lone surrogate, which
+ * no UTF-8 yields: so every name is a text, and leads back to its bytes.
+ */
+const ESCAPE = 0xdc00;
+const textOf = (name: Buffer): string =>
+  isUtf8(name)
+    ? name.toString('utf8')
+    : String.fromCharCode(...Array.from(name, (byte) => (byte < 0x80 ? byte : ESCAPE + byte)));
+/** Latin-1 keeps the low eight bits of each, which are the byte. */
+const bytesOf = (path: string): string | Buffer => (path.isWellFormed() ? path : Buffer.from(path, 'latin1'));
 
 /** A directory that is held by its descriptor: whoever renames or replaces what leads to it changes nothing. */
 export class Dir {
@@ -26,12 +39,14 @@ export class Dir {
   static root = (place: string): Promise<Dir> => Dir.#open('', place);
 
   static async #open(path: string, place: string): Promise<Dir> {
-    const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+    const handle = await open(bytesOf(place), flags);
     return new Dir(path, handle, hasDescriptorPaths ? `/proc/self/fd/${handle.fd}` : place);
   }
 
-  at(name: string): string {
-    return join(this.#place, name);
+  /** For calls of the file system. */
+  at(name: string): string | Buffer {
+    return bytesOf(join(this.#place, name));
   }
 
   below(name: string): string {
@@ -40,7 +55,7 @@ export class Dir {
 
   /** Fails with ENOTDIR or ELOOP where the name is no directory by now. */
   directory(name: string): Promise<Dir> {
-    return Dir.#open(this.below(name), this.at(name));
+    return Dir.#open(this.below(name), join(this.#place, name));
   }
 
   /** A plain file, without waiting for whoever is at the other end of what is none. */
@@ -54,10 +69,13 @@ export class Dir {
     throw Object.assign(new Error(`${name} is no file`), { code: 'EINVAL' });
   }
 
+  async names(): Promise<string[]> {
+    return (await readdir(bytesOf(this.#place), { encoding: 'buffer' })).map(textOf);
+  }
+
   /** Of the name itself, be it a link. */
   look = (name: string): Promise<Stats> => lstat(this.at(name));
   linkOf = (name: string): Promise<string> => readlink(this.at(name));
-  names = (): Promise<string[]> => readdir(this.#place);
   stat = (): Promise<Stats> => this.#handle.stat();
   own = (user: number, group: number): Promise<void> => this.#handle.chown(user, group);
   ownName = (name: string, user: number, group: number): Promise<void> => lchown(this.at(name), user, group);

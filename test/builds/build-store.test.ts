@@ -357,3 +357,34 @@ if (isRoot) {
     }
   });
 }
+
+test('names that are no UTF-8 are sealed, counted and removed like others, also of a hard link', async (t) => {
+  const { store } = await aStore(t);
+  const odd = (dir: string, name: string) => Buffer.from(`${dir}/${name}`, 'latin1');
+  const dir = await store.ensure(key, async (place) => {
+    await makeApp(place);
+    await mkdir(odd(place, 'd\xfe'));
+    await writeFile(odd(place, 'd\xfe/b\xff'), 'odd', { mode: 0o666 });
+    await link(odd(place, 'd\xfe/b\xff'), odd(place, 'd\xfe/c\xff'));
+    await symlink('nowhere', odd(place, 'l\xff'));
+    await writeFile(join(place, 'gr\u00fc\u00df'), 'umlauts', { mode: 0o666 });
+  });
+  assert.equal((await stat(odd(dir, 'd\xfe/b\xff'))).mode & 0o7777, 0o444);
+  assert.equal((await stat(odd(dir, 'd\xfe'))).mode & 0o7777, 0o555);
+  assert.equal(await modeOf(dir, 'gr\u00fc\u00df'), 0o444);
+  await store.remove(key);
+  await assert.rejects(stat(dir), /ENOENT/);
+});
+
+test('what cannot be kept of such a name is told with its bytes escaped', async (t) => {
+  const { store } = await aStore(t);
+  const made = store.ensure(key, async (place) => {
+    await mkdir(join(place, 'package'));
+    execFileSync('perl', ['-e', 'use POSIX; POSIX::mkfifo("$ARGV[0]/b\\xff", 0600) or die', place]);
+  });
+  await assert.rejects(made, (error) => {
+    assert.ok(error instanceof Problem, String(error));
+    assert.match(error.message, /"b\\udcff" is a device, a socket or a FIFO/);
+    return true;
+  });
+});
