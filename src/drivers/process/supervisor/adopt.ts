@@ -37,7 +37,8 @@ export async function adoptAll(around: Surroundings): Promise<Map<string, Replic
   const known = new Set([...replicas.values()].map(({ files }) => files.name));
   const strays = [...places].filter(([name]) => !known.has(name)).map(([, place]) => endPlace(place, around));
   const late = new Promise((resolve) => setTimeout(resolve, STRAYS_MOST_MS).unref());
-  await Promise.race([Promise.all([...strays, endMarked(replicas, around)]), late]);
+  const ends = [...strays, endMarked(replicas, around), endUnnamedHolders(replicas, around)];
+  await Promise.race([Promise.all(ends), late]);
   for (const replica of replicas.values()) adoptOrSetAside(replica, places.get(replica.files.name), around);
   return replicas;
 }
@@ -128,6 +129,16 @@ async function endMarked(replicas: ReadonlyMap<string, Replica>, around: Surroun
       around,
       () => 0,
     );
+}
+
+/** A record that was lost does not tell who holds the namespaces; the replica is started in new ones. */
+async function endUnnamedHolders(
+  replicas: ReadonlyMap<string, Replica>,
+  around: Surroundings,
+): Promise<void> {
+  const named = [...replicas.values()].flatMap(({ record }) => record.holder?.pid ?? []);
+  for (const pid of await Namespace.endUnnamed(around.replicasDir, new Set(named)))
+    around.journal.tell('holder of lost namespaces ended', { pid });
 }
 
 /** A leader whose number nobody has. */

@@ -1,14 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Fence } from '../../../domain/fences.ts';
 import type { HolderRecord, Kind } from './holder-record.ts';
 import { seeProcess } from './identity.ts';
 import type { MountPlan, Viewed } from './mounts.ts';
 import { planMounts, tableOf, verifyMounts } from './mounts.ts';
+import { processesOf } from './owned.ts';
 import { reasonOf } from './reason.ts';
 import { PLATFORM_ENV, tool } from './tools.ts';
 
@@ -16,6 +17,8 @@ const fenceOf: Readonly<Record<Kind, Fence>> = { mnt: 'mounts', pid: 'processes'
 const enterBy: Readonly<Record<Kind, string>> = { mnt: '--mount', pid: '--pid', ipc: '--ipc' };
 
 const STEP_MOST_MS = 10_000;
+/** In the replica's directory. */
+const TABLE = 'mounts';
 const run = promisify(execFile);
 
 /** A sentence on why this host cannot mount, found by trying, in a namespace that ends with the trial. */
@@ -68,7 +71,7 @@ export class Namespace {
   static async open(viewed: Viewed, wanted: readonly Kind[], isHiding: boolean): Promise<Namespace> {
     const hasProcesses = wanted.includes('pid');
     const plan = await planMounts(viewed, { isHiding, hasProcesses });
-    const table = join(viewed.files.dir, 'mounts');
+    const table = join(viewed.files.dir, TABLE);
     writeFileSync(table, tableOf(plan), { mode: 0o600 });
     const holder = start(viewed, plan, table, wanted);
     try {
@@ -96,6 +99,21 @@ export class Namespace {
   /** The mounts of a process that was started without a holder, by a supervisor of the version before. */
   static beside(pid: number): Namespace {
     return new Namespace(undefined, descriptorsOf(pid, ['mnt'], 'pid'));
+  }
+
+  /**
+   * Ends the holders of replicas of this directory that no record names: what their namespaces were for is gone. Those
+   * that were started after this supervisor are its own.
+   */
+  static async endUnnamed(replicasDir: string, named: ReadonlySet<number>): Promise<readonly number[]> {
+    const ended: number[] = [];
+    const since = Number(seeProcess(process.pid)?.start);
+    for (const { pid, start } of await processesOf(process.getuid?.() ?? 0)) {
+      if (named.has(pid) || Number(start) >= since || !isHolderIn(pid, replicasDir)) continue;
+      kill(pid);
+      ended.push(pid);
+    }
+    return ended;
   }
 
   get fences(): readonly Fence[] {
@@ -184,6 +202,19 @@ function descriptorsOf(
   } catch (error) {
     for (const file of opened.values()) closeSync(file);
     throw error;
+  }
+}
+
+/** Of its words, the table of mounts names the replica. Only our own processes are asked: nobody else's can hold us up. */
+function isHolderIn(pid: number, replicasDir: string): boolean {
+  try {
+    const [program = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return (
+      basename(program) === 'unshare' &&
+      words.some((word) => word.startsWith(`${replicasDir}/`) && basename(word) === TABLE)
+    );
+  } catch {
+    return false;
   }
 }
 
