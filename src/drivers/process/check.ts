@@ -5,6 +5,7 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { Problem } from '../../domain/errors.ts';
 import { fill } from '../../domain/launch.ts';
 import type { Rollout } from '../../domain/rollout.ts';
+import { whyOutOfPlace } from './supervisor/program-place.ts';
 import { SYSTEM_PATH } from './supervisor/tools.ts';
 import type { Ports } from './supervisor/protocol.ts';
 
@@ -20,7 +21,7 @@ export async function checkHost(
   ports: Ports,
 ): Promise<readonly Problem[]> {
   const sentences = [
-    executable(rollout),
+    executable(dataDir, rollout),
     portRoom(count, ports),
     await diskRoom(dataDir),
     memoryRoom(rollout),
@@ -43,8 +44,11 @@ function commandOf({ workload, releaseDir }: Rollout): string | undefined {
   return fill(command, { port: 0, replicaDir: '', releaseDir });
 }
 
-function executable(rollout: Rollout): Lack | undefined {
+function executable(dataDir: string, rollout: Rollout): Lack | undefined {
   const command = commandOf(rollout);
+  const own = [rollout.releaseDir, join(dataDir, 'replicas', rollout.instance)];
+  const outOfPlace = command === undefined ? undefined : whyOutOfPlace(command, dataDir, own);
+  if (outOfPlace !== undefined) return { code: 'runtimeMissing', sentence: outOfPlace };
   // Before the build there is nothing to look at.
   if (command === undefined || (command.startsWith(rollout.releaseDir) && !existsSync(rollout.releaseDir)))
     return undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { has, isRoot } from './machine.ts';
 import { launched, logOf, never, TestHost, until } from './test-host.ts';
@@ -73,7 +73,9 @@ test('without perl the same programs can be started, and what cannot is told in 
     const host = new TestHost(t, options);
     const driver = await host.driver();
     const place = (name: string, content: string, mode: number): string => {
-      const path = join(host.dir, name);
+      // Applications have a /tmp of their own, in which they see what is for all of them.
+      const path = join(host.dataDir, 'runtimes', name);
+      mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, content);
       chmodSync(path, mode);
       return path;

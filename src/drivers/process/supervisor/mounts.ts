@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { dirname, isAbsolute as isAbsolutePath, join } from 'node:path';
+import { constants, existsSync, readFileSync } from 'node:fs';
+import { open, readlink, realpath, stat } from 'node:fs/promises';
 import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
 import { isAbsolute, isWithin } from '../../../domain/volume.ts';
 import { placesOf } from './environment.ts';
 import type { PlacedMount } from './errands/place-volumes.ts';
+import { sharedDirs, whyOutOfPlace } from './program-place.ts';
+import { reasonOf } from './reason.ts';
 import type { ReplicaFiles, Source } from './replica-files.ts';
 
 /** One line of the table that mount(8) is given, and what must be found there afterwards. */
@@ -54,6 +55,8 @@ export async function planMounts(
 ): Promise<MountPlan> {
   const { rollout, files, dataDir } = viewed;
   const name = `openstage-${files.name}`;
+  const flaw = isHiding ? flawOfProgram(viewed) : undefined;
+  if (flaw !== undefined) throw new Error(flaw);
   const covers = isHiding ? coversOf(dataDir) : [];
   const mounts: Mounted[] = covers.map(({ path }) => ({
     path,
@@ -64,7 +67,12 @@ export async function planMounts(
   // Files there outlive a restart, as they would on the host, so they lie with the replica's own.
   if (isHiding && existsSync(VAR_TMP)) {
     const cover = coverOf(covers, files.tmp);
-    mounts.push(await bound(cover ? throughHeld(cover, files.tmp) : files.tmp, files.tmp, VAR_TMP, false));
+    const own = await ownDir(files, files.tmp);
+    mounts.push(
+      own === undefined
+        ? { path: VAR_TMP, type: 'tmpfs', source: name, options: scratch(rollout) }
+        : boundTo(own, cover ? throughHeld(cover, files.tmp) : files.tmp, VAR_TMP, false),
+    );
   }
   for (const { dir, isReadOnly } of keptOf(viewed)) {
     const cover = coverOf(covers, dir);
@@ -102,21 +110,46 @@ const coverOf = (covers: readonly Cover[], dir: string): Cover | undefined =>
 const throughHeld = ({ path, descriptor }: Cover, dir: string): string =>
   `/proc/self/fd/${descriptor}${dir.slice(path.length)}`;
 
-function keptOf({ rollout, files, dataDir }: Viewed): { dir: string; isReadOnly: boolean }[] {
-  const program = dirname(fill(rollout.workload.launch.argv[0] ?? '/', placesOf(rollout, files, 0)));
-  const readOnly = [rollout.releaseDir, join(dataDir, 'node'), join(dataDir, 'runtimes')];
-  // A runtime that the operator installed where the others are not.
-  if (isAbsolutePath(program) && ![files.own, ...readOnly].some((dir) => isWithin(program, dir)))
-    readOnly.push(program);
-  return [
+/** Nothing that a tenant names: only root has a hand in where these lie. */
+const keptOf = ({ rollout, files, dataDir }: Viewed): readonly { dir: string; isReadOnly: boolean }[] =>
+  [
     ...[files.own, files.volumes].map((dir) => ({ dir, isReadOnly: false })),
-    ...readOnly.map((dir) => ({ dir, isReadOnly: true })),
+    ...[rollout.releaseDir, ...sharedDirs(dataDir)].map((dir) => ({ dir, isReadOnly: true })),
   ].filter(({ dir }) => existsSync(dir));
+
+/** Looked at before each start: what is there may have become a link since the last. */
+function flawOfProgram({ rollout, files, dataDir }: Viewed): string | undefined {
+  const program = fill(rollout.workload.launch.argv[0] ?? '/', placesOf(rollout, files, 0));
+  return whyOutOfPlace(program, dataDir, [rollout.releaseDir, files.own, files.volumes]);
 }
 
 async function bound(source: string, real: string, path: string, isReadOnly: boolean): Promise<Mounted> {
   const { dev: device, ino: inode } = await stat(real);
   return boundTo({ device, inode }, source, path, isReadOnly);
+}
+
+/**
+ * A directory in one that belongs to the application, which can put a link in its place. It is opened without following
+ * one, and what was opened is what is looked for after mounting. Absent: it is no directory any more.
+ */
+async function ownDir(
+  { dir }: ReplicaFiles,
+  path: string,
+): Promise<Pick<Source, 'device' | 'inode'> | undefined> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch((error: unknown) => {
+    if (/^(ELOOP|ENOTDIR|ENOENT)\b/.test(reasonOf(error))) return undefined;
+    throw error;
+  });
+  if (file === undefined) return undefined;
+  try {
+    const wanted = `${await realpath(dir)}${path.slice(dir.length)}`;
+    if ((await readlink(`/proc/self/fd/${file.fd}`)) !== wanted) return undefined;
+    const { dev: device, ino: inode } = await file.stat();
+    return { device, inode };
+  } finally {
+    await file.close();
+  }
 }
 
 function boundTo(
