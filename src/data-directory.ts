@@ -132,7 +132,8 @@ function takeLock(path: string): { close(): void } {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
-    database.exec('BEGIN EXCLUSIVE');
+    // Whoever only looks whether it is held has it for a moment.
+    database.exec('PRAGMA busy_timeout = 500; BEGIN EXCLUSIVE');
     return database;
   } catch (error) {
     database?.close();

@@ -6,6 +6,7 @@ import { reserveRunning } from './actions/admission.ts';
 import type { Services } from './actions/caller.ts';
 import { kinds } from './actions/kinds.ts';
 import { seedPlatform } from './actions/seed-platform.ts';
+import { claimAppUsers, describeAppUsers, formatRange, type AppUsers, type Range } from './app-users.ts';
 import { createApi } from './api/server.ts';
 import { ArtifactStore } from './artifacts/artifact-store.ts';
 import { parseFetchAllow } from './connections/fetch-allow.ts';
@@ -48,6 +49,8 @@ import { Reconciler } from './reconcile/reconciler.ts';
 export interface Platform {
   /** What the host has of each fence. */
   readonly fences: readonly HostFenceSeen[];
+  /** Which numeric users applications are, where there is something to say of it. */
+  readonly appUsers: string | undefined;
   readonly httpUrl: string;
   readonly httpsHost: string;
   readonly ingressUrl: string;
@@ -73,7 +76,8 @@ export async function startPlatform(
 ): Promise<Platform> {
   const data = await openDataDirectory(settings.dataDir, settings.keyFile);
   const isRoot = process.getuid?.() === 0;
-  const users = isRoot ? usersOf(settings) : undefined;
+  const claimed = isRoot ? claimUsers(settings, data, log) : undefined;
+  const users = claimed && usersOf(claimed.range);
   const { databaseUrl } = settings;
   const store = await openStore({
     dataDir: data.path,
@@ -256,6 +260,7 @@ export async function startPlatform(
     ...addresses,
     data,
     fences: [...driver.fences(), ...stepFences],
+    appUsers: claimed && describeAppUsers(claimed),
     async stop() {
       await api.close();
       await reconciler.stop();
@@ -296,11 +301,23 @@ export async function stopLeftRunning(
   data.release();
 }
 
+function claimUsers({ appUsers }: Settings, data: DataDirectory, log: Logger): AppUsers {
+  try {
+    const claimed = claimAppUsers({ dataDir: data.path, host: data.host.id, given: appUsers });
+    if (claimed.note !== undefined)
+      log.warn({ range: formatRange(claimed.range) }, `Of users: ${claimed.note}`);
+    return claimed;
+  } catch (error) {
+    data.release();
+    throw error;
+  }
+}
+
 /** As many as steps can run at once, and some that rest. */
 const STEP_USERS = 48;
 
 /** Who is who in the range of numeric users: the first is the ingress proxy, the last ones are for steps of builds. */
-function usersOf({ appUsers: { low, high } }: Settings) {
+function usersOf({ low, high }: Range) {
   const first = high - STEP_USERS + 1;
   return { proxy: low, steps: { low: first, high }, applications: { low: low + 1, high: first - 1 } };
 }

@@ -173,9 +173,10 @@ export const rules = {
   appPorts: rule('OPENSTAGE_APP_PORTS', '20000-29999', 'Ports that replicas listen on, loopback only', range),
   appUsers: rule(
     'OPENSTAGE_APP_USERS',
-    '200000-265535',
-    'Numeric users of applications, where the platform runs as root',
+    '',
+    'Numeric users of applications, where the platform runs as root; no other platform of the host may use them. Empty: 200000-265535, or as many after it that are free, kept for the life of the data directory',
     (value) => {
+      if (value === '') return undefined;
       const [low = NaN, high = NaN] = value.split('-').map(Number);
       if (!(low >= 1000 && high <= 2_000_000_000 && high - low >= LEAST_USERS))
         throw new Error(`expected two user ids at least ${LEAST_USERS} apart, such as 200000-265535`);

@@ -50,12 +50,16 @@ function stopWish(isEphemeral: boolean, reopen: () => void): Promise<NodeJS.Sign
   });
 }
 
-function banner({ httpUrl, httpsHost, ingressUrl, data, fences }: Platform, settings: Settings): string {
+function banner(
+  { httpUrl, httpsHost, ingressUrl, data, fences, appUsers }: Platform,
+  settings: Settings,
+): string {
   return [
     `Openstage ${version} is ready.`,
     `  API           ${httpUrl}  and  https://${httpsHost}  (reference: ${httpUrl}/docs)`,
     `  Applications  ${ingressUrl}  (each at http://<instance>.<application>.localhost:${ingressUrl.split(':').at(-1)}/)`,
     `  Data          ${data.path}${settings.ephemeral ? '  (ephemeral: all stops together)' : ''}`,
+    ...(appUsers === undefined ? [] : [`  Users         ${appUsers}`]),
     `  Administrator admin, password in ${data.adminPasswordFile}`,
     settings.ephemeral
       ? '  To stop       Ctrl-C stops the platform and all its applications'

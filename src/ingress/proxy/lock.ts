@@ -7,7 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 export function takeLock(file: string): { release(): void } | undefined {
   const database = new DatabaseSync(file);
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // Whoever only looks whether it is held has it for a moment.
+    database.exec('PRAGMA busy_timeout = 500; BEGIN EXCLUSIVE');
     return { release: () => database.close() };
   } catch (error) {
     database.close();

@@ -7,7 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 export function takeLock(path: string): boolean {
   const database = new DatabaseSync(path);
   try {
-    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    // Whoever only looks whether it is held has it for a moment.
+    database.exec('PRAGMA busy_timeout = 500; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false;
