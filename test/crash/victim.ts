@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { findPlatform, Client, type RunningPlatform } from '../../src/cli/running-platform.ts';
 
@@ -41,16 +42,10 @@ export class Victim {
     before: RunningPlatform | undefined = this.#platform,
     more: readonly string[] = [],
   ): Promise<void> {
-    const ports = before
-      ? [
-          '--http-port',
-          portOf(before.httpUrl),
-          '--https-port',
-          portOf(`https://${before.httpsHost}`),
-          '--ingress-port',
-          portOf(before.ingressUrl),
-        ]
-      : ['--http-port', '0', '--https-port', '0', '--ingress-port', '0'];
+    const [http = '', https = '', ingress = ''] = before
+      ? [portOf(before.httpUrl), portOf(`https://${before.httpsHost}`), portOf(before.ingressUrl)]
+      : await threePorts();
+    const ports = ['--http-port', http, '--https-port', https, '--ingress-port', ingress];
     const { root, node, through = [] } = this.#checkout;
     const [program = node, ...words] = [
       ...through,
@@ -116,3 +111,23 @@ export class Victim {
 }
 
 const portOf = (url: string) => new URL(url).port;
+
+/** Free ones that the kernel gives to nobody who asks for any port, so that they are free again after a kill. */
+async function threePorts(): Promise<readonly string[]> {
+  const found = new Set<string>();
+  while (found.size < 3) {
+    const port = LOW + Math.floor(Math.random() * (HIGH - LOW));
+    if (await isFree(port)) found.add(String(port));
+  }
+  return [...found];
+}
+const LOW = 10_000;
+const HIGH = 20_000;
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
