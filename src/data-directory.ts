@@ -1,5 +1,13 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -123,6 +131,24 @@ function refuseLostKey(path: string, keyFile: string, hostFile: string): void {
       'Secrets in the database cannot be read without that key: restore the file from a backup, or name where it is with --key-file.',
   );
 }
+
+/**
+ * Refuses to begin anew where something of before is left: applications that may still run would share their numeric
+ * users with new ones. `database` says what is wrong with it.
+ */
+export function refuseLostDatabase(path: string, database: string): void {
+  const left = ['replicas', 'builds', join('artifacts', 'sha256')]
+    .map((name) => join(path, name))
+    .find((dir) => existsSync(dir) && readdirSync(dir).some((name) => !name.startsWith('.')));
+  if (left === undefined) return;
+  throw new Error(
+    `${database}, but the data directory ${path} has been used before (${left} is not empty), and its applications may still run. ` +
+      `Put the database back from a backup, or name it with --database-url if it is elsewhere. If it is gone for good, stop what runs with "openstage down --data-dir ${path}", ` +
+      'and start with a new data directory, or remove replicas, builds and artifacts from this one first.',
+  );
+}
+
+export const databaseFileOf = (path: string): string => join(path, DATABASE_FILE);
 
 const SQLITE_BUSY = 5;
 

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { readAdmission } from './admission-settings.ts';
 import { reserveRunning } from './actions/admission.ts';
@@ -14,7 +14,12 @@ import { BuildStore } from './builds/build-store.ts';
 import { MOST_ENTRIES } from './builds/disk-watch.ts';
 import { SourceBuilds } from './builds/source-builds.ts';
 import { Steps } from './builds/steps.ts';
-import { openDataDirectory, type DataDirectory } from './data-directory.ts';
+import {
+  databaseFileOf,
+  openDataDirectory,
+  refuseLostDatabase,
+  type DataDirectory,
+} from './data-directory.ts';
 import { NOTHING_UNFENCED, describeFences, type HostFenceSeen, type Unfenced } from './domain/fences.ts';
 import { DiskBudget } from './domain/disk-budget.ts';
 import { readHostPaths, type Grants } from './domain/grants.ts';
@@ -36,6 +41,7 @@ import { openPlatformLog } from './platform-log.ts';
 import { SettingError, type Settings } from './settings.ts';
 import { isNamedByLaunch } from './store/artifacts.ts';
 import { listUsersOfBuilds } from './store/artifacts.ts';
+import { listHosts } from './store/hosts.ts';
 import { openStore } from './store/open.ts';
 import { lastMoment } from './store/observations.ts';
 import type { Parts } from './tasks/parts.ts';
@@ -79,12 +85,22 @@ export async function startPlatform(
   const claimed = isRoot ? claimUsers(settings, data, log) : undefined;
   const users = claimed && usersOf(claimed.range);
   const { databaseUrl } = settings;
+  if (databaseUrl === undefined) refuseLostFile(data);
   const store = await openStore({
     dataDir: data.path,
     log,
     place: { run: randomUUID(), hostName: data.host.name },
     ...(databaseUrl !== undefined && { url: databaseUrl }),
   });
+  if ((await listHosts(store.read)).length === 0) {
+    try {
+      refuseLostDatabase(data.path, 'The database is empty');
+    } catch (error) {
+      await store.close();
+      data.release();
+      throw error;
+    }
+  }
   await seedPlatform(store, {
     region: settings.region,
     host: data.host,
@@ -299,6 +315,18 @@ export async function stopLeftRunning(
   driver.close();
   await endIngress(data.path);
   data.release();
+}
+
+/** Before the store is opened, which would make a new one in its place. */
+function refuseLostFile(data: DataDirectory): void {
+  const file = databaseFileOf(data.path);
+  if (existsSync(file)) return;
+  try {
+    refuseLostDatabase(data.path, `There is no database ${file}`);
+  } catch (error) {
+    data.release();
+    throw error;
+  }
 }
 
 function claimUsers({ appUsers }: Settings, data: DataDirectory, log: Logger): AppUsers {
