@@ -11,9 +11,15 @@ const TAKER = `${WEB}
 for (let i = 0; i < 90; i += 1) require('node:net').createServer().listen(0, '127.0.0.1');
 setTimeout(() => console.log('took them'), 1000);
 `;
-const HOARDER = `${WEB}
+/** One process may hold no more than all together. */
+const HOARDER = `
 const fs = require('node:fs');
-for (let i = 0; i < 1500; i += 1) fs.openSync('/dev/null');
+if (process.argv[2] === undefined) {
+  require('node:child_process').fork(__filename, ['another']);
+  ${WEB}
+}
+for (let i = 0; i < 750; i += 1) fs.openSync('/dev/null');
+setInterval(() => {}, 1000);
 setTimeout(() => console.log('took them'), 1000);
 `;
 const WRITER = `${WEB}
@@ -66,13 +72,44 @@ for (const [what, program, cause] of [
   });
 }
 
-test('who listens on all addresses of the host is told on the instance and in its log', async (t) => {
+const BEYOND =
+  /listens on other addresses than 127\.0\.0\.1, so it can be reached beside the ingress on port \d+;/;
+
+for (const [what, program] of [
+  ['its own port on all addresses of the host', WEB.replace("'127.0.0.1'", "'0.0.0.0'")],
+  [
+    'another port on all addresses of the host',
+    `${WEB}require('node:net').createServer().listen(0, '0.0.0.0');`,
+  ],
+  ['another port on all addresses by IPv6', `${WEB}require('node:net').createServer().listen(0, '::');`],
+] as const)
+  test(`who listens on ${what} is told on the instance and in its log`, async (t) => {
+    if (!mayAttack(t)) return;
+    const { driver, rollout } = await running(t, program);
+    const [replica] = await untilReady(driver, rollout);
+    assert.ok(replica);
+    await until('it is told', async () => BEYOND.test((await driver.observe())[0]?.readiness.saw ?? ''));
+    assert.ok((await logOf(driver, replica)).some((line) => BEYOND.test(line)));
+    assert.equal((await driver.observe())[0]?.readiness.ready, true);
+  });
+
+test('one process meets its own bound of open files before all are ended for theirs', async (t) => {
   if (!mayAttack(t)) return;
-  const { driver, rollout } = await running(t, WEB.replace("'127.0.0.1'", "'0.0.0.0'"));
+  const program = `
+const fs = require('node:fs');
+console.log('begins');
+const held = [];
+try { for (;;) held.push(fs.openSync('/dev/null')); } catch (error) {
+  for (const each of held) fs.closeSync(each);
+  console.log('refused: ' + error.code);
+}
+${WEB}`;
+  const { driver, rollout } = await running(t, program);
   const [replica] = await untilReady(driver, rollout);
   assert.ok(replica);
-  const told = /listens on all addresses of this host, so it can be reached beside the ingress on port \d+/;
-  await until('it is told', async () => told.test((await driver.observe())[0]?.readiness.saw ?? ''));
-  assert.ok((await logOf(driver, replica)).some((line) => told.test(line)));
-  assert.equal((await driver.observe())[0]?.readiness.ready, true);
+  assert.ok((await logOf(driver, replica)).includes('refused: EMFILE'));
+  assert.deepEqual(
+    [replica.bounds?.descriptorsOfProcess, replica.bounds?.descriptors, replica.restarts],
+    [1024, 1024, 0],
+  );
 });

@@ -7,7 +7,7 @@ import type { Cgroups } from './cgroup-place.ts';
 import { lookAtRefusals } from './reached.ts';
 import { reasonOf } from './reason.ts';
 import type { Listener } from './listening.ts';
-import { listeners } from './listening.ts';
+import { isBeyondLoopback, listed, listeners } from './listening.ts';
 import type { Replica } from './replica.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 import { PLATFORM_ENV, toolPath } from './tools.ts';
@@ -54,18 +54,25 @@ async function lookAtSockets(replicas: readonly Replica[], bounds: Bounds): Prom
       for (const replica of own) replica.overrun(cause);
       continue;
     }
-    for (const replica of own) replica.remark('open', openTo(replica, listening));
+    for (const replica of own) replica.remark('open', openTo(replica, ports, listening));
     await lookAtDescriptors(own, bounds);
   }
 }
 
-/** Absent: only this host reaches it. */
-function openTo({ record }: Replica, listening: readonly Listener[]): string | undefined {
-  const open = listening.find(({ address, port }) => port === record.port && /^0+$/.test(address));
+/** Absent: only this host reaches it. A port that no replica was given may be of any of them, so it is told to all. */
+function openTo(
+  { record }: Replica,
+  given: ReadonlySet<number | undefined>,
+  listening: readonly Listener[],
+): string | undefined {
+  const open = listening
+    .filter(({ address, port }) => isBeyondLoopback(address) && (port === record.port || !given.has(port)))
+    .map(({ port }) => port);
+  if (open.length === 0) return undefined;
+  const ports = [...new Set(open)].toSorted((a, b) => a - b);
   return (
-    open &&
-    `listens on all addresses of this host, so it can be reached beside the ingress on port ${open.port}; ` +
-      'listen on 127.0.0.1 (HOST)'
+    'listens on other addresses than 127.0.0.1, so it can be reached beside the ingress on ' +
+    `${ports.length === 1 ? 'port' : 'ports'} ${listed(ports)}; listen on 127.0.0.1 (HOST)`
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Bounds } from './bound-numbers.ts';
 import type { Namespace } from './namespace.ts';
 import { tool } from './tools.ts';
 
@@ -10,12 +11,16 @@ export interface Entry {
   readonly user: number | undefined;
   /** The group of its build, where that has one of its own. */
   readonly buildGroup: number | undefined;
-  readonly isDescriptorsBounded: boolean;
+  /** Open files and sockets of one process; absent: as many as the platform may have. */
+  readonly mostDescriptors: number | undefined;
   readonly isEndedFirst: boolean;
 }
 
 /** Files and sockets of one process: enough for a busy server, too few to make looking at them slow. */
-export const MAX_DESCRIPTORS = 8192;
+const MAX_DESCRIPTORS = 8192;
+/** A program that is refused one more knows what to do; one that is ended for what all hold does not. */
+export const descriptorsOfProcess = ({ descriptors }: Pick<Bounds, 'descriptors'>): number =>
+  Math.min(MAX_DESCRIPTORS, descriptors);
 /** Where the machine runs out of memory: after the steps of builds (1000), before the platform (0). */
 const OOM_SCORE = 500;
 /** What the stub ends with where a fence could not be had. */
@@ -37,9 +42,9 @@ exec "$@"`;
  * of root end with setpriv, and `inner` runs without them. nsenter stays as the parent and ends as its child ends.
  */
 export function entryWords(entry: Entry, inner: readonly string[]): readonly string[] {
-  const { namespace, cgroupFiles, user, buildGroup, isDescriptorsBounded, isEndedFirst } = entry;
+  const { namespace, cgroupFiles, user, buildGroup, mostDescriptors, isEndedFirst } = entry;
   const score = isEndedFirst ? String(OOM_SCORE) : '';
-  const files = isDescriptorsBounded ? String(MAX_DESCRIPTORS) : '';
+  const files = mostDescriptors === undefined ? '' : String(mostDescriptors);
   const isStubNeeded = cgroupFiles.length > 0 || score !== '' || files !== '';
   const groups = [user, buildGroup].filter((group) => group !== undefined);
   return [

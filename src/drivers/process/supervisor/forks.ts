@@ -5,6 +5,7 @@ import type { Birth } from './birth.ts';
 import { birthOf } from './birth.ts';
 import type { CgroupPlace } from './cgroup-place.ts';
 import type { Entry } from './entry.ts';
+import { descriptorsOfProcess } from './entry.ts';
 import type { Marks } from './environment.ts';
 import { environmentFor, PROBE_MARK } from './environment.ts';
 import type { HolderRecord, Kind } from './holder-record.ts';
@@ -44,11 +45,11 @@ export class Forks {
 
   /** What the application is fenced in by beside its cgroup, as it is started. */
   get fences(): readonly Fence[] {
-    const { isDescriptorsBounded, isEndedFirst, user } = this.#entry(undefined);
+    const { mostDescriptors, isEndedFirst, user } = this.#entry(undefined);
     return [
       ...(user === undefined ? [] : (['users'] as const)),
       ...(this.#namespace?.fences.filter((fence) => this.#has(fence)) ?? []),
-      ...(isDescriptorsBounded ? (['descriptors'] as const) : []),
+      ...(mostDescriptors === undefined ? [] : (['descriptors'] as const)),
       ...(user !== undefined && this.#has('watched') ? (['watched'] as const) : []),
       ...(isEndedFirst ? (['oom-score'] as const) : []),
     ];
@@ -130,7 +131,7 @@ export class Forks {
       cgroupFiles: cgroup ? this.#around.cgroups.entrances(cgroup) : [],
       user: this.#around.unfenced.has('users') ? undefined : rollout.placement.user,
       buildGroup: rollout.placement.user === undefined ? undefined : buildGroupOf(rollout),
-      isDescriptorsBounded: this.#has('descriptors'),
+      mostDescriptors: this.#has('descriptors') ? descriptorsOfProcess(this.#around.bounds) : undefined,
       isEndedFirst: this.#has('oom-score'),
     };
   }

@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { endianness } from 'node:os';
 
 export interface Listener {
   /** As the kernel writes it: hex, in host byte order. */
@@ -151,8 +152,19 @@ export async function listensElsewhere(listening: Listening, port: number): Prom
   return `listens on ${listed(ports)}, not on PORT (${port})`;
 }
 
+/** Words of four bytes, each in host byte order: 127.0.0.0/8, ::1, and the former by IPv6. */
+const LOOPBACK_HEX = [
+  endianness() === 'LE' ? /^[0-9A-F]{6}7F$/ : /^7F[0-9A-F]{6}$/,
+  endianness() === 'LE' ? /^0{16}FFFF0000[0-9A-F]{6}7F$/ : /^0{20}FFFF7F[0-9A-F]{6}$/,
+  endianness() === 'LE' ? /^0{24}01000000$/ : /^0{31}1$/,
+];
+
+/** Others than this host may come to it. */
+export const isBeyondLoopback = (address: string): boolean =>
+  !LOOPBACK_HEX.some((form) => form.test(address));
+
 const MOST_LISTED = 8;
-const listed = (ports: readonly number[]): string =>
+export const listed = (ports: readonly number[]): string =>
   ports.length > MOST_LISTED
     ? `${ports.slice(0, MOST_LISTED).join(', ')} and ${ports.length - MOST_LISTED} more`
     : ports.join(', ');

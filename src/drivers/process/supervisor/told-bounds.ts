@@ -2,7 +2,7 @@ import { LOG_PARTS, type ReplicaBounds } from '../../../domain/replica-bounds.ts
 import type { Limits } from '../../../domain/rollout.ts';
 import type { Bounds } from './bound-numbers.ts';
 import { CPU_PERIOD_US, cpuQuotaUs, maxPids } from './cgroup-place.ts';
-import { MAX_DESCRIPTORS } from './entry.ts';
+import { descriptorsOfProcess } from './entry.ts';
 
 /** The numbers behind the limits and fences that hold a replica. */
 export function toldBounds(enforced: readonly string[], limits: Limits, bounds: Bounds): ReplicaBounds {
@@ -11,7 +11,7 @@ export function toldBounds(enforced: readonly string[], limits: Limits, bounds: 
     ...(has('memory') && { memoryBytes: limits.memoryBytes }),
     ...(has('cpu') && { cpuMillis: Math.round((cpuQuotaUs(limits) * 1000) / CPU_PERIOD_US) }),
     ...(has('pids') && { processes: maxPids(limits) }),
-    ...(has('descriptors') && { descriptorsOfProcess: MAX_DESCRIPTORS }),
+    ...(has('descriptors') && { descriptorsOfProcess: descriptorsOfProcess(bounds) }),
     ...(has('watched') && {
       descriptors: bounds.descriptors,
       diskBytes: bounds.diskBytes,
