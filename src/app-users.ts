@@ -114,7 +114,9 @@ function claimLocked({ dataDir, host, given }: Wanted, place: string, own: reado
     const isGone = !existsSync(claim.dataDir) || claim.ranges.some((each) => overlap(each, range));
     if (isGone && !lives(claim)) rmSync(file, { force: true });
   }
-  writeWhole(ownFile(dataDir), ranges.map((each) => `${formatRange(each)}\n`).join(''));
+  // Seldom: a full disk must not keep a platform from starting again.
+  if (ranges.map(formatRange).join() !== own.map(formatRange).join())
+    writeWhole(ownFile(dataDir), ranges.map((each) => `${formatRange(each)}\n`).join(''));
   writeWhole(join(place, fileName(dataDir)), `${JSON.stringify({ dataDir, host, ranges })}\n`);
   return {
     range,
