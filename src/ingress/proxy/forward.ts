@@ -109,10 +109,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200 || this.#isClientGone) return;
     this.#isAnswered = true;
-    const { headers, hasDate, length } = responseHeaders(controller.rawHeaders);
+    const { headers, hasDate, length, isCoded } = responseHeaders(controller.rawHeaders, status);
     this.#length = length;
     this.#response.sendDate = !hasDate;
-    if (sendHead(this.#response, status, text ?? '', headers)) return;
+    if (!isCoded && sendHead(this.#response, status, text ?? '', headers)) return;
     this.#isAnswered = false;
     this.#odd = true;
     controller.abort(new Error('The answer cannot be passed on.'));

@@ -139,7 +139,7 @@ function ask(head: RequestHead, upstream: Upstream, onConnected: () => void): Cl
 
 /** As text of bytes, for that is how its parser reads them. */
 function switching(response: IncomingMessage): string {
-  const { headers } = responseHeaders(response.rawHeaders);
+  const { headers } = responseHeaders(response.rawHeaders, 101);
   let text = `HTTP/1.1 101 ${readReason(response.statusMessage ?? '')}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     text += `${headers[index] ?? ''}: ${headers[index + 1] ?? ''}\r\n`;
@@ -173,10 +173,12 @@ function join(
 
 /** The application wants no WebSocket here: its answer goes back, and the connection ends with it. */
 function passOn(request: IncomingMessage, client: Duplex, response: IncomingMessage, host: string): void {
-  const { headers, hasDate } = responseHeaders(response.rawHeaders);
+  const status = response.statusCode ?? 0;
+  const { headers, hasDate, isCoded } = responseHeaders(response.rawHeaders, status);
   const back = onLastResponse(request, client);
   back.sendDate = !hasDate;
-  if (!sendHead(back, response.statusCode ?? 0, response.statusMessage ?? '', headers)) {
+  const isHttp1 = response.httpVersionMajor === 1;
+  if (!isHttp1 || isCoded || !sendHead(back, status, response.statusMessage ?? '', headers)) {
     response.destroy();
     answer(request, back, broken(host, 'odd'));
     return;

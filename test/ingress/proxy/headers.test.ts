@@ -175,3 +175,40 @@ test('a client that asks first is told to continue only when a replica is there 
   });
   assert.match(heard, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
 });
+
+for (const [name, head, status, kept] of [
+  ['204 that announces a body', 'HTTP/1.1 204 None\r\nContent-Length: 40\r\n', 204, undefined],
+  ['304 that tells the length of what is not sent', 'HTTP/1.1 304 Same\r\nContent-Length: 40\r\n', 304, '40'],
+] as const) {
+  test(`of a ${name} the length is passed on only where it may be`, async (t) => {
+    const port = await aTcpServer(t, (socket) => socket.on('data', () => socket.write(`${head}\r\n`)));
+    const proxy = await aProxyServer(t);
+    proxy.route(aRoute([target(port)]));
+    for (let time = 0; time < 2; time += 1) {
+      const answer = await ask(proxy.port);
+      assert.deepEqual([answer.status, answer.headers['content-length']], [status, kept]);
+    }
+  });
+}
+
+for (const [coding, status] of [
+  ['Transfer-Encoding: chunked', 200],
+  ['Transfer-Encoding: , Chunked', 200],
+  ['Transfer-Encoding: gzip, chunked', 502],
+  ['Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked', 502],
+  ['Transfer-Encoding: deflate', 502],
+] as const) {
+  test(`an answer with ${JSON.stringify(coding)} is answered ${status}, also to who asks for a WebSocket`, async (t) => {
+    const port = await aTcpServer(t, (socket) => {
+      socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${coding}\r\n\r\n2\r\nok\r\n0\r\n\r\n`));
+    });
+    const proxy = await aProxyServer(t);
+    proxy.route(aRoute([target(port)]));
+    for (const connection of ['close', 'Upgrade\r\nUpgrade: websocket']) {
+      const request = `GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: ${connection}\r\n\r\n`;
+      const answer = await sendRaw(proxy.port, request, 5_000);
+      assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer);
+      assert.match(answer, status === 200 ? /ok/ : /gave an answer that is not HTTP/);
+    }
+  });
+}
