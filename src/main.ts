@@ -113,7 +113,7 @@ export async function startPlatform(
   });
   await reserveRunning(store);
   const node = keepNode(data.path);
-  await removeOldNodes(data.path, (path) => isNamedByLaunch(store.read, path), log);
+  await removeOldNodes(data.path, (end) => isNamedByLaunch(store.read, end), log);
   const driver = await openProcessDriver({
     dataDir: data.path,
     keyFile: data.keyFile,

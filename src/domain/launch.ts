@@ -1,6 +1,7 @@
 /**
  * How one replica is started. Data only: it is stored with the release, so that a rollback needs no builder.
- * Texts in `argv`, `cwd`, `env` and `files` may hold {{port}}, {{replicaDir}} and {{releaseDir}}.
+ * Texts in `argv`, `cwd`, `env` and `files` may hold {{port}}, {{replicaDir}}, {{releaseDir}}
+ * and {{dataDir}}.
  */
 export interface Launch {
   /** Started without a shell; the first word is an absolute path. */
@@ -29,11 +30,27 @@ export interface LaunchPlaces {
   readonly replicaDir: string;
   /** The build's directory, read-only for the application. */
   readonly releaseDir: string;
+  /** The platform's data directory, which another may take the place of. */
+  readonly dataDir: string;
 }
 
 /** Fills the places of a template in; an unknown place is left as it stands. */
 export function fill(template: string, places: LaunchPlaces): string {
-  return template.replace(/\{\{(port|replicaDir|releaseDir)\}\}/g, (_, name: keyof LaunchPlaces) =>
+  return template.replace(/\{\{(port|replicaDir|releaseDir|dataDir)\}\}/g, (_, name: keyof LaunchPlaces) =>
     String(places[name]),
   );
+}
+
+/** The same launch for whichever data directory it is started from later: nothing in it names the one of now. */
+export function withoutDataDir(launch: Launch, dataDir: string): Launch {
+  const here = new RegExp(`(?<![\\w./-])${dataDir.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?=/)`, 'g');
+  const named = (text: string): string => text.replace(here, '{{dataDir}}');
+  const env = Object.entries(launch.env).map(([name, value]) => [name, named(value)] as const);
+  return {
+    ...launch,
+    argv: launch.argv.map(named),
+    cwd: named(launch.cwd),
+    env: Object.fromEntries(env),
+    files: launch.files.map(({ path, content }) => ({ path, content: named(content) })),
+  };
 }

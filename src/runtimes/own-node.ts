@@ -44,13 +44,14 @@ export function keepNode(dataDir: string, path = process.execPath): string {
 /** Nodes of other versions that no release starts; what still runs of one keeps its file until it ends. */
 export async function removeOldNodes(
   dataDir: string,
-  isNamed: (path: string) => Promise<boolean>,
+  isNamed: (end: string) => Promise<boolean>,
   log: { warn(fields: object, message: string): void },
 ): Promise<void> {
   const root = join(dataDir, 'node');
   const versions = existsSync(root) ? readdirSync(root) : [];
   for (const version of versions.filter((one) => one !== process.version)) {
-    if (await isNamed(ownNodePath(dataDir, version))) continue;
+    // Launches name it by a path that does not begin here, or in PATH alone.
+    if (await isNamed(`/node/${version}`)) continue;
     try {
       rmSync(join(root, version), { recursive: true, force: true });
     } catch (error) {

@@ -150,7 +150,7 @@ export async function listNamedBuilds(db: Db, among: readonly BuildKey[]): Promi
 /** Parameters of one statement; SQLite takes 32,766. */
 const MAX_ASKED = 1_000;
 
-/** Whether any release, kept or not, starts something from this path. Reads them all: for once at start. */
+/** Whether any release, kept or not, names this path, or its end. Reads them all: for once at start. */
 export async function isNamedByLaunch(db: Db, path: string): Promise<boolean> {
   const inJson = JSON.stringify(path).slice(1, -1);
   const pattern = `%${inJson.replace(/[!%_]/g, '!$&')}%`;

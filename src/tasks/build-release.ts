@@ -4,6 +4,7 @@ import { runStep } from '../builds/run-step.ts';
 import { unpack } from '../builds/unpack.ts';
 import { Problem } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
+import { withoutDataDir } from '../domain/launch.ts';
 import type { Release } from '../domain/release.ts';
 import type { Task } from '../jobs/kind.ts';
 import type { BuildContext, Executables, Runtime } from '../runtimes/runtime.ts';
@@ -37,7 +38,7 @@ export const buildRelease: Task<Parts> = {
       make(parts, { runtime, executables, digest, fileName, dir: empty, stop }),
     );
     const context = await contextOf(parts, { runtime, executables, fileName, dir, stop });
-    const launch = await runtime.launch(context);
+    const launch = withoutDataDir(await runtime.launch(context), parts.grants.dataDir);
     await write((tx) => updateRelease(tx, release.id, { build: key, launch }));
   },
 };

@@ -34,12 +34,14 @@ export interface FaultSettings {
 
 /** A platform of processes of its own, to which something happens while it deploys. */
 export class FaultStage {
-  readonly victim: Victim;
+  victim: Victim;
   readonly #t: TestContext;
+  readonly #databaseUrl: string | undefined;
   #deployer: Deployer | undefined;
 
-  private constructor(t: TestContext, victim: Victim) {
+  private constructor(t: TestContext, victim: Victim, databaseUrl: string | undefined) {
     this.#t = t;
+    this.#databaseUrl = databaseUrl;
     this.victim = victim;
   }
 
@@ -50,10 +52,11 @@ export class FaultStage {
     const dataDir = disk?.dataDir ?? mkdtempSync(join(tmpdir(), 'openstage-faults-'));
     chmodSync(dataDir, 0o711);
     const victim = new Victim(dataDir, url, { root: '.', node: process.execPath, through });
-    const stage = new FaultStage(t, victim);
+    const stage = new FaultStage(t, victim, url);
     t.after(async () => {
       disk?.free();
-      await victim.kill('SIGTERM');
+      await stage.victim.kill('SIGTERM');
+      const { dataDir } = stage.victim;
       const down = spawnSync(process.execPath, ['bin/openstage.mjs', 'down', '--data-dir', dataDir]);
       assert.equal(down.status, 0, down.stderr.toString());
       removeData(dataDir);
@@ -63,6 +66,13 @@ export class FaultStage {
     await victim.start(undefined, ['--app-users', usersOfItsOwn(), ...more]);
     await stage.signIn();
     return stage;
+  }
+
+  /** From now on on another data directory, where clients find it as before; for while it does not run. */
+  async moveTo(dataDir: string): Promise<void> {
+    const before = this.victim.platform;
+    this.victim = new Victim(dataDir, this.#databaseUrl);
+    await this.victim.start(before);
   }
 
   /** Again where the token of before is not good any more. */

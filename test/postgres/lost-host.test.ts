@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { memberOf } from '../../src/cli/running-platform.ts';
+import { removeData } from '../../src/cli/tour/remove-data.ts';
 import { listOf } from '../../src/cli/tour/steps.ts';
 import { applications, daemon, running } from '../crash/processes.ts';
 import { FaultStage, until } from '../e2e/faults-stage.ts';
@@ -42,22 +43,51 @@ const processes = (dataDir: string) =>
 
 test('a new data directory takes the place of a lost one, and its instances come back', async (t) => {
   const scene = await withRunningInstance(t);
+  if (scene) await comeBack(t, scene, scene.dataDir);
+});
+
+test('so does one at another path', async (t) => {
+  const scene = await withRunningInstance(t);
+  if (scene) await comeBack(t, scene, elsewhere(t));
+});
+
+test('so does one at another path after a version that stored whole paths', async (t) => {
+  const scene = await withRunningInstance(t);
   if (!scene) return;
-  const { stage, server, dataDir, where, instance, host } = scene;
+  const { server, dataDir } = scene;
+  const kept = `${dataDir}/node/${process.version}`;
+  await server.ask(`update releases set launch_json =
+    regexp_replace(launch_json, '"([^":]+)/node"', '"${kept}/node"')`);
+  await server.ask(`update rollouts set content_json = jsonb_set(content_json::jsonb, '{workload,launch}',
+    (select launch_json::jsonb from releases where releases.id = rollouts.release_id))::text`);
+  const [stored] = await server.ask<{ launch_json: string }>('select launch_json from releases');
+  assert.ok(stored?.launch_json.includes(`"${kept}/node"`), stored?.launch_json);
+  await comeBack(t, scene, elsewhere(t));
+});
+
+function elsewhere(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'openstage-elsewhere-'));
+  t.after(() => removeData(dir));
+  return dir;
+}
+
+async function comeBack(t: TestContext, scene: Scene, dataDir: string): Promise<void> {
+  const { stage, server, dataDir: lost, instance, host } = scene;
+  const where = ['--database-url', server.url, '--data-dir', dataDir];
   const backup = mkdtempSync(join(tmpdir(), 'openstage-backup-'));
   t.after(() => rmSync(backup, { recursive: true }));
-  const early = await openstage(['hosts', 'replace', host, ...where]);
+  const early = await openstage(['hosts', 'replace', host, ...scene.where]);
   assert.equal(early.code, 1);
   assert.match(early.err, /^openstage: Another platform is running on this database \(on host /);
   for (const name of ['key', 'admin-password', 'artifacts', 'builds'])
-    cpSync(join(dataDir, name), join(backup, name), { recursive: true });
+    cpSync(join(lost, name), join(backup, name), { recursive: true });
 
   await stage.victim.kill();
-  rmSync(dataDir, { recursive: true });
+  rmSync(lost, { recursive: true });
   // What ran there is not left behind, where nobody could ever reach it.
-  await until('nothing of the lost directory runs', async () => processes(dataDir).length === 0);
+  await until('nothing of the lost directory runs', async () => processes(lost).length === 0);
 
-  mkdirSync(dataDir);
+  mkdirSync(dataDir, { recursive: true });
   chmodSync(dataDir, 0o711);
   const refused = await openstage(['serve', ...where, ...freePorts]);
   assert.equal(refused.code, 1);
@@ -79,7 +109,8 @@ test('a new data directory takes the place of a lost one, and its instances come
   assert.match((await openstage(['hosts', 'list', ...where])).out, /\(this data directory\)$/);
   for (const name of ['admin-password', 'artifacts', 'builds'])
     cpSync(join(backup, name), join(dataDir, name), { recursive: true });
-  await stage.victim.start();
+  if (dataDir !== lost) await stage.moveTo(dataDir);
+  else await stage.victim.start();
   await stage.signIn();
   await until('the instance is back', async () => (await stage.page('kept')) === 'one');
   assert.equal(applications(dataDir).size, 1);
@@ -88,7 +119,7 @@ test('a new data directory takes the place of a lost one, and its instances come
   assert.equal(listOf(memberOf(memberOf(shown, 'openstage'), 'replicas')).length, 1);
   assert.equal((await server.ask('select 1 from hosts')).length, 1);
   assert.equal((await stage.deployer.act(instance, 'restart')).status, 'SUCCEEDED');
-});
+}
 
 test('without a backup of the packages, the place is taken as well, and a deployment brings an instance back', async (t) => {
   const scene = await withRunningInstance(t);

@@ -3,8 +3,8 @@ import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { Problem } from '../../domain/errors.ts';
-import { fill } from '../../domain/launch.ts';
 import type { Rollout } from '../../domain/rollout.ts';
+import { fillHere } from './supervisor/own-node-here.ts';
 import { whyOutOfPlace } from './supervisor/program-place.ts';
 import { SYSTEM_PATH } from './supervisor/tools.ts';
 import type { Ports } from './supervisor/protocol.ts';
@@ -38,25 +38,27 @@ const lack = (sentence: string): Lack => ({ code: 'targetUnavailable', sentence 
 const toProblem = ({ code, sentence }: Lack): Problem => new Problem(code, sentence);
 
 /** Where the launch's words lie, as far as they lie outside the replica, which does not exist yet. */
-function commandOf({ workload, releaseDir }: Rollout): string | undefined {
+function commandOf(dataDir: string, { workload, releaseDir }: Rollout): string | undefined {
   const [command] = workload.launch.argv;
   if (command === undefined || command.includes('{{replicaDir}}')) return undefined;
-  return fill(command, { port: 0, replicaDir: '', releaseDir });
+  return fillHere(command, { port: 0, replicaDir: '', releaseDir, dataDir });
 }
 
 function executable(dataDir: string, rollout: Rollout): Lack | undefined {
-  const command = commandOf(rollout);
+  const command = commandOf(dataDir, rollout);
   const own = [rollout.releaseDir, join(dataDir, 'replicas', rollout.instance)];
   const outOfPlace = command === undefined ? undefined : whyOutOfPlace(command, dataDir, own);
   if (outOfPlace !== undefined) return { code: 'runtimeMissing', sentence: outOfPlace };
   // Before the build there is nothing to look at.
   if (command === undefined || (command.startsWith(rollout.releaseDir) && !existsSync(rollout.releaseDir)))
     return undefined;
-  const places = command.includes('/') ? [command] : searched(rollout).map((dir) => join(dir, command));
+  const places = command.includes('/')
+    ? [command]
+    : searched(dataDir, rollout).map((dir) => join(dir, command));
   if (places.some(isExecutable)) return undefined;
   return {
     code: 'runtimeMissing',
-    sentence: `${command} is not there or cannot be executed; install it again, or deploy a version that needs another one.`,
+    sentence: `${command} is not there or cannot be executed; install it again, or deploy the instance again with its package, which takes what is there now.`,
   };
 }
 
@@ -70,10 +72,9 @@ function isExecutable(path: string): boolean {
 }
 
 /** Where the kernel will look for a command without a directory. */
-function searched({ workload, releaseDir }: Rollout): readonly string[] {
-  return fill(workload.launch.env['PATH'] ?? SYSTEM_PATH, { port: 0, replicaDir: '', releaseDir }).split(
-    delimiter,
-  );
+function searched(dataDir: string, { workload, releaseDir }: Rollout): readonly string[] {
+  const path = workload.launch.env['PATH'] ?? SYSTEM_PATH;
+  return fillHere(path, { port: 0, replicaDir: '', releaseDir, dataDir }).split(delimiter);
 }
 
 function portRoom(count: number, { low, high, held }: Ports): Lack | undefined {
@@ -105,7 +106,7 @@ function memoryRoom({ limits }: Rollout): Lack | undefined {
 function ways(dataDir: string, rollout: Rollout): (Lack | undefined)[] {
   const { user } = rollout.placement;
   if (user === undefined) return [];
-  const command = commandOf(rollout);
+  const command = commandOf(dataDir, rollout);
   const blocked = [
     command !== undefined && isAbsolute(command) ? command : '/',
     rollout.releaseDir,

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { parseKey, unseal } from '../../../domain/envelope.ts';
 import type { LaunchPlaces } from '../../../domain/launch.ts';
-import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
+import { fillHere } from './own-node-here.ts';
 import { LOOPBACK } from './ports.ts';
 import type { ReplicaFiles } from './replica-files.ts';
 import { SYSTEM_PATH } from './tools.ts';
@@ -36,13 +36,16 @@ export function environmentFor({
 }): Record<string, string> {
   const places = placesOf(rollout, files, port);
   const env: Record<string, string> = {
-    PATH: [dirname(fill(rollout.workload.launch.argv[0] ?? '/bin/sh', places)), SYSTEM_PATH].join(delimiter),
+    PATH: [dirname(fillHere(rollout.workload.launch.argv[0] ?? '/bin/sh', places)), SYSTEM_PATH].join(
+      delimiter,
+    ),
     HOME: files.home,
     TMPDIR: files.tmp,
     LANG: 'C.UTF-8',
     TZ: 'UTC',
   };
-  for (const [name, value] of Object.entries(rollout.workload.launch.env)) env[name] = fill(value, places);
+  for (const [name, value] of Object.entries(rollout.workload.launch.env))
+    env[name] = fillHere(value, places);
   const variables = files.variables();
   if (variables.length > 0) {
     const key = parseKey(readFileSync(keyFile, 'utf8'));
@@ -59,4 +62,5 @@ export const placesOf = (rollout: Rollout, files: ReplicaFiles, port: number): L
   port,
   replicaDir: files.own,
   releaseDir: rollout.releaseDir,
+  dataDir: files.dataDir,
 });

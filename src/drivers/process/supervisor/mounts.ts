@@ -1,9 +1,9 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
 import { open, readlink, realpath, stat } from 'node:fs/promises';
-import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
 import { isAbsolute, isWithin } from '../../../domain/volume.ts';
 import { placesOf } from './environment.ts';
+import { fillHere } from './own-node-here.ts';
 import type { PlacedMount } from './errands/place-volumes.ts';
 import { sharedDirs, whyOutOfPlace } from './program-place.ts';
 import { reasonOf } from './reason.ts';
@@ -119,7 +119,7 @@ const keptOf = ({ rollout, files, dataDir }: Viewed): readonly { dir: string; is
 
 /** Looked at before each start: what is there may have become a link since the last. */
 function flawOfProgram({ rollout, files, dataDir }: Viewed): string | undefined {
-  const program = fill(rollout.workload.launch.argv[0] ?? '/', placesOf(rollout, files, 0));
+  const program = fillHere(rollout.workload.launch.argv[0] ?? '/', placesOf(rollout, files, 0));
   return whyOutOfPlace(program, dataDir, [rollout.releaseDir, files.own, files.volumes]);
 }
 

@@ -33,6 +33,7 @@ export class ReplicaFiles {
   readonly tmp: string;
   /** Of the type EmptyDir, one directory each. */
   readonly volumes: string;
+  readonly dataDir: string;
   /** Names the replica among all of this host, in a word that can name a directory. */
   readonly name: string;
   readonly #replicasDir: string;
@@ -43,6 +44,7 @@ export class ReplicaFiles {
   constructor(replicasDir: string, instance: InstanceId, rollout: number, ordinal: number) {
     this.#parent = join(replicasDir, instance);
     this.#replicasDir = replicasDir;
+    this.dataDir = dirname(replicasDir);
     this.#rollout = rollout;
     this.#variables = join(this.#parent, `variables-${rollout}.json`);
     this.name = `${instance}-${rollout}-${ordinal}`;

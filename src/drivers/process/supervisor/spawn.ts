@@ -2,11 +2,11 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { appendFileSync, closeSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
-import { fill } from '../../../domain/launch.ts';
 import type { Rollout } from '../../../domain/rollout.ts';
 import type { Entry } from './entry.ts';
 import { entryWords, isForked, NOT_FENCED } from './entry.ts';
 import { placesOf } from './environment.ts';
+import { fillHere } from './own-node-here.ts';
 import { Handover, handoverWords } from './handover.ts';
 import type { Charge } from './handover.ts';
 import { openLog } from './logs.ts';
@@ -185,9 +185,9 @@ export function chargeOf(
 ): Charge {
   const places = placesOf(rollout, files, port);
   return {
-    cwd: fill(rollout.workload.launch.cwd, places),
+    cwd: fillHere(rollout.workload.launch.cwd, places),
     files: command ? [] : launchFiles(rollout, files, port),
-    argv: command ?? rollout.workload.launch.argv.map((word) => fill(word, places)),
+    argv: command ?? rollout.workload.launch.argv.map((word) => fillHere(word, places)),
     env,
   };
 }
@@ -200,7 +200,7 @@ function launchFiles(rollout: Rollout, files: ReplicaFiles, port: number): Charg
         `the launch names the file "${file.path}", which is not inside the replica's directory`,
       );
     }
-    return { path: join(files.own, path), content: fill(file.content, placesOf(rollout, files, port)) };
+    return { path: join(files.own, path), content: fillHere(file.content, placesOf(rollout, files, port)) };
   });
 }
 
