@@ -48,6 +48,7 @@ export interface Addresses {
 }
 
 export const addressesFile = (dataDir: string): string => join(dataDir, 'run', 'platform.json');
+export const lockFile = (dataDir: string): string => join(dataDir, 'run', 'platform.lock');
 export const passwordFile = (dataDir: string): string => join(dataDir, 'admin-password');
 export const accessKeyFile = (dataDir: string): string => join(dataDir, 'admin-access-key');
 
@@ -154,7 +155,7 @@ const SQLITE_BUSY = 5;
 
 /** A lock that the kernel gives back when the process ends, however it ends. */
 function takeLock(path: string): { close(): void } {
-  const file = join(path, 'run', 'platform.lock');
+  const file = lockFile(path);
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);

@@ -25,13 +25,15 @@ export async function replaceHost(settings: Settings, id: string): Promise<void>
   const keyFile = settings.keyFile ?? keyFileOf(settings.dataDir);
   const key = findKey(keyFile);
   if (!key)
-    throw new Error(`There is no key file ${keyFile}; copy the one of host ${id} there, then try again.`);
+    throw new Error(
+      `There is no key file ${keyFile}; copy the one of host ${id} there, best with its admin-password, then try again.`,
+    );
   await withStore(settings, { isAlone: true }, async (store) => {
     const host = await assertReplaceable(store, id, key.id);
     replaceHostId(settings.dataDir, host.id);
     console.log(
       `The data directory ${settings.dataDir} is host ${host.id} ("${host.name}") from now on; at the next start its instances are repaired here. ` +
-        'Packages and builds come from a backup of its data directory: without one, instances that need them are to be deployed again.',
+        'The password of admin (admin-password), packages (artifacts) and builds come from a backup of its data directory: without one, the password stays what it was, and instances that need packages or builds are to be deployed again.',
     );
   });
 }

@@ -57,7 +57,7 @@ withSettings(
 withSettings(
   program
     .command('down')
-    .description('Stop what a stopped platform left running: applications, ingress, supervisor'),
+    .description('Stop everything of a data directory: the platform, applications, ingress, supervisor'),
   where,
 ).action((_, command: Command) => down(settingsOf(command)));
 const hosts = program.command('hosts').description('Hosts that the database knows');

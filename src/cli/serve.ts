@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describeFences } from '../domain/fences.ts';
 import { startPlatform, version, type Platform } from '../main.ts';
@@ -26,7 +27,9 @@ export async function serve(settings: Settings): Promise<void> {
   );
   await platform.stop();
   if (!settings.ephemeral)
-    console.log('Start it again to carry on, or stop the applications too with: npx openstage down');
+    console.log(
+      `Start it again to carry on, or stop the applications too with: npx openstage down${dataDirFlag(platform.data.path)}`,
+    );
   file.close();
 }
 
@@ -60,7 +63,7 @@ function banner(
     `  Applications  ${ingressUrl}  (each at http://<instance>.<application>.localhost:${ingressUrl.split(':').at(-1)}/)`,
     `  Data          ${data.path}${settings.ephemeral ? '  (ephemeral: all stops together)' : ''}`,
     ...(appUsers === undefined ? [] : [`  Users         ${appUsers}`]),
-    `  Administrator admin, password in ${data.adminPasswordFile}`,
+    `  Administrator admin, ${whereIsPassword(data.adminPasswordFile)}`,
     settings.ephemeral
       ? '  To stop       Ctrl-C stops the platform and all its applications'
       : `  To stop       Ctrl-C stops the platform, applications keep running; then npx openstage down${dataDirFlag(data.path)} stops them too`,
@@ -70,6 +73,12 @@ function banner(
     `  eval "$(npx openstage env${dataDirFlag(data.path)})"`,
   ].join('\n');
 }
+
+/** A data directory that took the place of a lost one has only what was copied into it. */
+const whereIsPassword = (file: string) =>
+  existsSync(file)
+    ? `password in ${file}`
+    : `password not here (${file} is missing; copy it from a backup, or set a new one as docs/users.md says)`;
 
 /** None where the command finds the directory by itself. */
 const dataDirFlag = (path: string) =>
