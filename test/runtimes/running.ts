@@ -99,7 +99,12 @@ export async function started(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const replica = await aDirectory(test);
-  const places = { port: await freePort(), replicaDir: join(replica, 'own'), releaseDir: build.buildDir, dataDir: '/nonexistent' };
+  const places = {
+    port: await freePort(),
+    replicaDir: join(replica, 'own'),
+    releaseDir: build.buildDir,
+    dataDir: '/nonexistent',
+  };
   for (const name of ['home', 'tmp']) await mkdir(join(places.replicaDir, name), { recursive: true });
   for (const { path, content } of launch.files) {
     await mkdir(dirname(join(places.replicaDir, path)), { recursive: true });
