@@ -81,7 +81,7 @@ test('the bounds that hold are told in numbers', async (t) => {
     memoryBytes: 1024 * MIB,
     cpuMillis: 500,
     processes: 512,
-    descriptorsOfProcess: 8192,
+    descriptorsOfProcess: 1024,
     descriptors: 1024,
     diskBytes: 64 * MIB,
     files: 3000,
@@ -90,7 +90,7 @@ test('the bounds that hold are told in numbers', async (t) => {
   });
   // What the kernel itself says of the running process.
   const limits = readFileSync(`/proc/${replica.pid}/limits`, 'utf8');
-  assert.match(limits, /^Max open files +8192 /m);
+  assert.match(limits, /^Max open files +1024 /m);
 });
 
 test('the limits that hold are the ones that are told', async (t) => {
