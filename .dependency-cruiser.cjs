@@ -53,7 +53,8 @@ module.exports = {
       from: { path: '^src/cli/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(cli|domain|store|runtimes)/|^src/(settings|main|platform-log|data-directory)\\.ts$',
+        pathNot:
+          '^src/(cli|domain|store|runtimes)/|^src/(settings|main|platform-log|data-directory)\\.ts$|^src/sockets/inherited\\.ts$',
       },
     },
     {

@@ -4,6 +4,7 @@ import { describeFences } from '../domain/fences.ts';
 import { startPlatform, version, type Platform } from '../main.ts';
 import { openPlatformLog } from '../platform-log.ts';
 import type { Settings } from '../settings.ts';
+import { closeInherited } from '../sockets/inherited.ts';
 import { tooFewOpenFiles } from './open-files.ts';
 import { quoted } from './quoted.ts';
 
@@ -13,6 +14,8 @@ const INTERRUPTED = 130;
 
 /** Runs until SIGINT or SIGTERM; ephemeral, also until its terminal is closed. */
 export async function serve(settings: Settings): Promise<void> {
+  // Steps of builds are started by this very process.
+  closeInherited();
   // The terminal may be closed long before the platform ends.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const tooFew = tooFewOpenFiles();

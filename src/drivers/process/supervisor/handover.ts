@@ -20,10 +20,15 @@ const MAX_WORD_CHARACTERS = 1000;
 /**
  * Runs as the application's user, with nothing of its variables in its own environment: says that it is there, takes
  * what it is given, writes the launch files, and becomes the application. Where we end before all is given, so does it.
- * A launch file is always a new one: what the application put at its name is removed, never opened.
+ * A launch file is always a new one: what the application put at its name is removed, never opened. Descriptors that it
+ * was not given are closed first: whoever started the platform may have left some open.
  */
 const PERL = `
 open(my $s, '+<&=', ${DESCRIPTOR}) or exit 126; binmode $s; fcntl($s, 2, 1);
+if (opendir my $l, '/proc/self/fd') {
+  my @n = grep { /^[0-9]+$/ and $_ > ${DESCRIPTOR} } readdir $l; closedir $l;
+  for (@n) { open(my $f, '<&=', $_) and close $f }
+}
 sub fail { syswrite $s, join(' ', @_); exit 127 }
 syswrite($s, "r") or exit 126;
 my ($b, $z) = ('', undef);
@@ -96,6 +101,13 @@ try {
 const script = /^#![ \\t]*([^ \\t\\n\\0]*)/.exec(start);
 if (script) must(script[1]);
 else if (start !== '' && !start.startsWith('\\x7fELF')) { argv.splice(0, 1, '/bin/sh', found); found = '/bin/sh'; }
+for (const number of fs.existsSync('/proc/self/fdinfo') ? fs.readdirSync('/proc/self/fd').map(Number) : []) {
+  if (number <= ${DESCRIPTOR}) continue;
+  // The kernel closes what Node opened by itself.
+  try {
+    if (!(parseInt(/^flags:\\s+(\\d+)/m.exec(fs.readFileSync('/proc/self/fdinfo/' + number, 'latin1'))[1], 8) & 0o2000000)) fs.closeSync(number);
+  } catch {}
+}
 for (const signal of ['SIGPIPE', 'SIGXFSZ']) { const none = () => {}; process.on(signal, none).removeListener(signal, none); }
 fs.closeSync(${DESCRIPTOR});
 process.execve(found, argv, env);`;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { InstanceId } from '../../../domain/ids.ts';
+import { closeInherited } from '../../../sockets/inherited.ts';
 import { OwnReach, plainReach } from '../../../sockets/reach.ts';
 import type { Reach } from '../../../sockets/reach.ts';
 import { adoptAll } from './adopt.ts';
@@ -31,6 +32,7 @@ const END_MOST_MS = 10 * 60_000;
 /** Keeps the applications of one data directory alive, whatever happens to the platform. Ends only when told to. */
 async function main(args: Arguments): Promise<void> {
   process.umask(0o022);
+  closeInherited();
   const socket = socketPath(args.dataDir);
   mkdirSync(dirname(args.logFile), { recursive: true });
   makePrivate(dirname(socket));
