@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { rotate, tail } from '../../../src/drivers/process/supervisor/logs.ts';
@@ -33,6 +33,16 @@ test('the log of an application that never stops writing stays bounded', async (
   await until('it writes on', async () => (await highest()) > before);
   const lines = await logOf(driver, replica, 50);
   assert.equal(lines.length, 50);
+});
+
+test('rotation keeps what was written of a log that was made longer without writing', async (t) => {
+  const host = new TestHost(t);
+  const path = join(host.dir, 'log');
+  writeFileSync(path, 'one\ntwo\n');
+  truncateSync(path, 8 * 1024 ** 3);
+  await rotate(path, 1024 * 1024, 8);
+  assert.equal(readFileSync(`${path}.1`, 'utf8'), 'one\ntwo\n');
+  assert.equal(statSync(path).size, 0);
 });
 
 test('rotation keeps the newest bytes and empties the file that is written to', async (t) => {

@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { LOG_PARTS } from '../../../domain/replica-bounds.ts';
 import type { Bounds } from './bound-numbers.ts';
 import type { Cgroups } from './cgroup-place.ts';
+import { olderPart, takenOnDisk } from './logs.ts';
 import { lookAtRefusals } from './reached.ts';
 import { reasonOf } from './reason.ts';
 import type { Listener } from './listening.ts';
@@ -110,7 +112,9 @@ const advice = (setting: string): string =>
   `they are kept: let it remove what it does not need as it starts, or have the operator raise ${setting}`;
 
 async function whyTooLarge(files: ReplicaFiles, user: number, bounds: Bounds): Promise<string | undefined> {
-  const bytes = await count(files, user, '--block-size=1');
+  // What the log takes beyond its own bound is taken from the rest.
+  const log = takenOnDisk(files.log) + takenOnDisk(olderPart(files.log));
+  const bytes = (await count(files, user, '--block-size=1')) + Math.max(0, log - LOG_PARTS * bounds.logBytes);
   if (bytes > bounds.diskBytes)
     return `its files took ${Math.round(bytes / MIB)} MiB, more than the ${Math.round(bounds.diskBytes / MIB)} of a replica (${advice('OPENSTAGE_APP_DISK_MIB')})`;
   const inodes = await count(files, user, '--inodes');

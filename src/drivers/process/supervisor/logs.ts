@@ -15,19 +15,32 @@ export function sizeOf(path: string): number {
   }
 }
 
+const BLOCK_BYTES = 512;
+
+/** An application may take blocks behind the end of its log, and make it longer than what it takes. */
+export const takenOnDisk = (path: string): number =>
+  (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES;
+
+/** Gives back blocks that were taken behind the end; a line that is written in this moment is lost. */
+export async function giveBack(path: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.truncate((await file.stat()).size);
+}
+
 const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Copies the newest `maxBytes` away and empties the file: the application keeps its descriptor, which appends.
- * What it writes between the two is lost. Others have their turn between the pieces.
+ * What it writes between the two is lost. Others have their turn between the pieces. Where it made its log longer
+ * without writing, the newest bytes are those before `known`, its length of before.
  */
-export async function rotate(path: string, maxBytes: number): Promise<void> {
+export async function rotate(path: string, maxBytes: number, known = 0): Promise<void> {
   const next = `${olderPart(path)}.next`;
   const from = await open(path, 'r+');
   try {
     const to = await open(next, 'w', 0o600);
     try {
-      await copyEnd(from, to, maxBytes);
+      await copyEnd(from, to, maxBytes, known);
     } finally {
       await to.close();
     }
@@ -39,10 +52,14 @@ export async function rotate(path: string, maxBytes: number): Promise<void> {
 }
 
 /** The application writes on meanwhile: the bound ends a race that it could win. */
-async function copyEnd(from: FileHandle, to: FileHandle, maxBytes: number): Promise<void> {
+async function copyEnd(from: FileHandle, to: FileHandle, maxBytes: number, known: number): Promise<void> {
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, maxBytes));
-  let at = Math.max(0, (await from.stat()).size - maxBytes);
-  for (let left = maxBytes; left > 0;) {
+  const { size } = await from.stat();
+  const last = await from.read(chunk, 0, chunk.length, Math.max(0, size - chunk.length));
+  const isWritten = chunk.subarray(0, last.bytesRead).some((byte) => byte !== 0);
+  const end = isWritten ? size : Math.min(size, known);
+  let at = Math.max(0, end - maxBytes);
+  for (let left = isWritten ? maxBytes : end - at; left > 0;) {
     const { bytesRead } = await from.read(chunk, 0, Math.min(chunk.length, left), at);
     if (bytesRead === 0) return;
     await to.write(chunk, 0, bytesRead);

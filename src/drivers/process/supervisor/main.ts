@@ -53,7 +53,7 @@ async function main(args: Arguments): Promise<void> {
   const supervisor = new Supervisor(around, await adoptAll(around));
   const rotation = new LogRotation(() => supervisor.replicas(), clock(args.clockFile));
   const stopKeeping = keepLogsBounded(
-    () => supervisor.logs(),
+    () => supervisor.replicas(),
     args.logBytes,
     () => {
       journal.bound();

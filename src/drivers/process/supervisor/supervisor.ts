@@ -107,10 +107,6 @@ export class Supervisor {
     return [...this.#replicas.values()];
   }
 
-  logs(): string[] {
-    return [...this.#replicas.values()].map((replica) => replica.files.log);
-  }
-
   /** Ends the applications until the next supervisor starts them again. */
   async rest(): Promise<void> {
     await Promise.all([...this.#replicas.values()].map((replica) => replica.rest()));
