@@ -19,7 +19,7 @@ const ENDED_FACTOR = 8;
 const LOOKED_WITHIN_MS = 10_000;
 
 /** Whose output a log holds. */
-export interface Logging {
+interface Logging {
   readonly files: { readonly log: string };
   overrun(cause: string): void;
 }
