@@ -1,7 +1,7 @@
 // The import rules of ARCHITECTURE.md: a folder of src imports from itself and from lower ranks only.
 const ranks = [
   ['domain'],
-  ['connections', 'files', 'sockets'],
+  ['connections', 'files', 'kernel'],
   ['store', 'drivers', 'runtimes', 'artifacts', 'builds', 'ingress'],
   ['jobs', 'iam', 'git'],
   ['tasks'],
@@ -33,7 +33,7 @@ module.exports = {
       name: `${folder.split('/').at(-1)}-outlives-the-platform`,
       severity: 'error',
       from: { path: `^${folder}/` },
-      to: { path: '^src/', pathNot: `^(${folder}|src/domain|src/sockets)/` },
+      to: { path: '^src/', pathNot: `^(${folder}|src/domain|src/kernel)/` },
     })),
     {
       name: 'errands-are-given-as-text',
@@ -54,7 +54,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(cli|domain|store|runtimes)/|^src/(settings|main|platform-log|data-directory)\\.ts$|^src/sockets/inherited\\.ts$',
+          '^src/(cli|domain|store|runtimes)/|^src/(settings|main|platform-log|data-directory)\\.ts$|^src/kernel/inherited\\.ts$',
       },
     },
     {

@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { socketPath } from './drivers/process/supervisor/socket-path.ts';
 import { proxyPaths } from './ingress/proxy/paths.ts';
+import { isHeld, takeLock } from './kernel/lock.ts';
 import { SettingError } from './setting-error.ts';
 
 export interface Range {
@@ -78,12 +78,16 @@ export function claimAppUsers(wanted: Wanted): AppUsers {
       note: `whether another platform uses them, too, is not known, for ${place} cannot be used (${why})`,
     };
   }
-  const lock = new DatabaseSync(join(place, 'lock'));
+  const lock = takeLock(join(place, 'lock'), LOCK_WAIT_MS);
+  if (!lock) {
+    throw new Error(
+      `Another platform of this host has held ${join(place, 'lock')} for ${LOCK_WAIT_MS / 1000} s; start this one again.`,
+    );
+  }
   try {
-    lock.exec(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}; BEGIN EXCLUSIVE`);
     return claimLocked(wanted, place, own);
   } finally {
-    lock.close();
+    lock.release();
   }
 }
 
@@ -159,23 +163,6 @@ function lives(claim: Claim): boolean {
   return locks.some(isHeld) || runningUsers().some((user) => ranges.some((range) => within(range, user)));
 }
 
-const SQLITE_BUSY = 5;
-
-/** Looks without taking it; who takes it in this moment waits for us. */
-function isHeld(file: string): boolean {
-  if (!existsSync(file)) return false;
-  let database: DatabaseSync | undefined;
-  try {
-    database = new DatabaseSync(file, { readOnly: true });
-    database.exec('SELECT count(*) FROM sqlite_master');
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
-  } finally {
-    database?.close();
-  }
-}
-
 /** The users of all processes of the host, where it tells them. */
 function runningUsers(): readonly number[] {
   const users = new Set<number>();
@@ -215,7 +202,8 @@ function parseClaim(text: string): Claim | undefined {
     return undefined;
   }
   if (typeof found !== 'object' || found === null) return undefined;
-  const { dataDir, host, ranges } = found as Record<string, unknown>;
+  if (!('dataDir' in found && 'host' in found && 'ranges' in found)) return undefined;
+  const { dataDir, host, ranges } = found;
   if (typeof dataDir !== 'string' || typeof host !== 'string' || !Array.isArray(ranges)) return undefined;
   return { dataDir, host, ranges: ranges.filter(isRange) };
 }

@@ -10,11 +10,11 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { generate } from 'selfsigned';
 import { formatKeyPair, newKeyPair, parseKeyPair, type KeyPair } from './domain/access-key.ts';
 import { formatKey, parseKey, type Key } from './domain/envelope.ts';
 import { hostId, type HostId } from './domain/ids.ts';
+import { takeLock, type Lock } from './kernel/lock.ts';
 import { DATABASE_FILE } from './store/open.ts';
 
 /** Others may pass through, so that applications reach their own directories, but not look around. */
@@ -63,11 +63,11 @@ export async function openDataDirectory(path: string, keyFile = join(path, 'key'
   } catch (error) {
     throw notWritable(path, error);
   }
-  const lock = takeLock(path);
+  const lock = lockFor(path);
   try {
-    return await openLocked(path, keyFile, () => lock.close());
+    return await openLocked(path, keyFile, () => lock.release());
   } catch (error) {
-    lock.close();
+    lock.release();
     throw error;
   }
 }
@@ -114,11 +114,11 @@ export const findKey = (keyFile: string): Key | undefined =>
 /** From now on the directory is that host's. For while no platform runs on it. */
 export function replaceHostId(path: string, id: HostId): void {
   mkdirSync(join(path, 'run'), { recursive: true, mode: PRIVATE });
-  const lock = takeLock(path);
+  const lock = lockFor(path);
   try {
     writeWhole(join(path, 'host-id'), id);
   } finally {
-    lock.close();
+    lock.release();
   }
 }
 
@@ -151,31 +151,22 @@ export function refuseLostDatabase(path: string, database: string): void {
 
 export const databaseFileOf = (path: string): string => join(path, DATABASE_FILE);
 
-const SQLITE_BUSY = 5;
-
-/** A lock that the kernel gives back when the process ends, however it ends. */
-function takeLock(path: string): { close(): void } {
+function lockFor(path: string): Lock {
   const file = lockFile(path);
-  let database: DatabaseSync | undefined;
+  let lock: Lock | undefined;
   try {
-    database = new DatabaseSync(file);
-    // Whoever only looks whether it is held has it for a moment.
-    database.exec('PRAGMA busy_timeout = 500; BEGIN EXCLUSIVE');
-    return database;
+    lock = takeLock(file);
   } catch (error) {
-    database?.close();
-    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
-      throw new Error(
-        `Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`,
-        { cause: error },
-      );
-    }
     throw new Error(
       `The lock file ${file} cannot be used (${error instanceof Error ? error.message : String(error)}). ` +
         'Check that the disk is neither full nor read-only, that the file is a plain file and that this user may write it; it holds no data and may be deleted while no platform runs.',
       { cause: error },
     );
   }
+  if (lock) return lock;
+  throw new Error(
+    `Another platform is running on the data directory ${path}; stop it, or name another with --data-dir.`,
+  );
 }
 
 function secretFile(file: string, make: () => string): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { claimAppUsers, FIRST_USERS, formatRange, type Range } from '../src/app-users.ts';
 import { openDataDirectory } from '../src/data-directory.ts';
-import { takeLock } from '../src/drivers/process/supervisor/lock.ts';
+import { takeLock } from '../src/kernel/lock.ts';
 
 // Of nobody on this host: whole platforms of other tests may run beside these.
 const mine: Range = { low: 1_700_000_000, high: 1_700_000_999 };

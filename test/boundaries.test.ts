@@ -51,9 +51,9 @@ const planted: readonly (readonly [rule: string, files: Readonly<Record<string, 
     },
   ],
   [
-    'sockets-imports-lower-ranks-only',
+    'kernel-imports-lower-ranks-only',
     {
-      'src/sockets/a.ts': "import type { B } from '../ingress/b.ts';\nexport type A = B;\n",
+      'src/kernel/a.ts': "import type { B } from '../ingress/b.ts';\nexport type A = B;\n",
       'src/ingress/b.ts': 'export type B = string;\n',
     },
   ],

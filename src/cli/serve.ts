@@ -4,7 +4,7 @@ import { describeFences } from '../domain/fences.ts';
 import { startPlatform, version, type Platform } from '../main.ts';
 import { openPlatformLog } from '../platform-log.ts';
 import type { Settings } from '../settings.ts';
-import { closeInherited } from '../sockets/inherited.ts';
+import { closeInherited } from '../kernel/inherited.ts';
 import { tooFewOpenFiles } from './open-files.ts';
 import { quoted } from './quoted.ts';
 

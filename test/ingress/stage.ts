@@ -14,7 +14,7 @@ import { ControlClient } from '../../src/ingress/control-client.ts';
 import { openIngress } from '../../src/ingress/ingress.ts';
 import type { Ingress, IngressOptions } from '../../src/ingress/ingress.ts';
 import { proxyPaths } from '../../src/ingress/proxy/paths.ts';
-import type { Reach } from '../../src/sockets/reach.ts';
+import type { Reach } from '../../src/kernel/reach.ts';
 import { createProxyServer } from '../../src/ingress/proxy/server.ts';
 import type { ServerLimits } from '../../src/ingress/proxy/server.ts';
 import { Table } from '../../src/ingress/proxy/table.ts';

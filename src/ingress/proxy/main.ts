@@ -3,15 +3,15 @@ import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseUnfenced } from '../../domain/fences.ts';
-import { OwnReach, plainReach } from '../../sockets/reach.ts';
+import { OwnReach, plainReach } from '../../kernel/reach.ts';
 import { bootId } from './boot.ts';
 import { EXIT } from './exit.ts';
-import { takeLock } from './lock.ts';
+import { takeLock } from '../../kernel/lock.ts';
 import { Log } from './log.ts';
 import { makeDirectories, proxyPaths, removeFarDirectory } from './paths.ts';
 import { becomeUser, giveDirectory } from './privileges.ts';
 import { AddressUnavailable, startProxy } from './proxy.ts';
-import { onceRemoved } from './removed.ts';
+import { onceRemoved } from '../../kernel/removed.ts';
 
 /** Started by the platform and left alone: it ends by its control socket, or by SIGTERM. */
 const SIGTERM_GRACE_MS = 10_000;

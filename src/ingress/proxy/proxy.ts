@@ -8,7 +8,7 @@ import type { Controlled } from './control.ts';
 import { loadClient } from './load-client.ts';
 import type { ProxyPaths } from './paths.ts';
 import type { Status } from './protocol.ts';
-import type { Reach } from '../../sockets/reach.ts';
+import type { Reach } from '../../kernel/reach.ts';
 import { readKept, writeKept } from './routes-file.ts';
 import type { Kept } from './routes-file.ts';
 import { createProxyServer, MAX_CONNECTIONS } from './server.ts';

@@ -1,6 +1,6 @@
 import type { InFlight, Route, RouteTable } from '../../domain/routes.ts';
-import { plainReach } from '../../sockets/reach.ts';
-import type { Reach } from '../../sockets/reach.ts';
+import { plainReach } from '../../kernel/reach.ts';
+import type { Reach } from '../../kernel/reach.ts';
 import { Upstream } from './upstream.ts';
 
 /** Requests and WebSockets in flight to one instance, whatever its replicas. */

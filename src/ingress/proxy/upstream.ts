@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import Client from 'undici/lib/dispatcher/client.js';
 import type { Target } from '../../domain/routes.ts';
-import type { Reach } from '../../sockets/reach.ts';
-import type { Known } from '../../sockets/socket-owners.ts';
+import type { Reach } from '../../kernel/reach.ts';
+import type { Known } from '../../kernel/socket-owners.ts';
 
 /** Applications close idle connections after 5 s and more (Node, Apache, uvicorn); we do it first. */
 const IDLE_MS = 2_000;

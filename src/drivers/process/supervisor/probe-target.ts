@@ -1,5 +1,5 @@
-import type { Known } from '../../../sockets/socket-owners.ts';
-import { plainReach } from '../../../sockets/reach.ts';
+import type { Known } from '../../../kernel/socket-owners.ts';
+import { plainReach } from '../../../kernel/reach.ts';
 import { LOOPBACK } from './ports.ts';
 import type { ProbeTarget } from './probes.ts';
 import type { Placement } from './replica-record.ts';

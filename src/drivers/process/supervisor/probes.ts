@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Probe, ProbeCheck } from '../../../domain/release.ts';
-import { Stranger } from '../../../sockets/reach.ts';
+import { Stranger } from '../../../kernel/reach.ts';
 import { LOOPBACK } from './ports.ts';
 import { reasonOf } from './reason.ts';
 import type { Ended } from './spawn.ts';

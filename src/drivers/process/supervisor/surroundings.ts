@@ -1,6 +1,6 @@
 import type { FenceSeen, Unfenced } from '../../../domain/fences.ts';
 import type { InstanceId } from '../../../domain/ids.ts';
-import type { Reach } from '../../../sockets/reach.ts';
+import type { Reach } from '../../../kernel/reach.ts';
 import type { Bounds } from './bound-numbers.ts';
 import type { Cgroups } from './cgroup-place.ts';
 import type { Journal } from './journal.ts';

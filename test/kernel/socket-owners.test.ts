@@ -4,12 +4,12 @@ import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { OwnReach, plainReach } from '../../../src/sockets/reach.ts';
-import { SocketOwners } from '../../../src/sockets/socket-owners.ts';
-import type { Known } from '../../../src/sockets/socket-owners.ts';
-import { has, isRoot } from '../../drivers/process/machine.ts';
-import { aDeadPort, aProxyServer, aRoute, ask, sendRaw, target } from '../stage.ts';
-import { aNode, runAs, THIEF, VICTIM, WEB } from './strangers.ts';
+import { OwnReach, plainReach } from '../../src/kernel/reach.ts';
+import { SocketOwners } from '../../src/kernel/socket-owners.ts';
+import type { Known } from '../../src/kernel/socket-owners.ts';
+import { has, isRoot } from '../drivers/process/machine.ts';
+import { aDeadPort, aProxyServer, aRoute, ask, sendRaw, target } from '../ingress/stage.ts';
+import { aNode, runAs, THIEF, VICTIM, WEB } from '../ingress/proxy/strangers.ts';
 
 const mayHaveUsers = (t: TestContext): boolean =>
   has(t, process.platform === 'linux' && isRoot(), 'whose socket answers is told on Linux, as root');
